@@ -1,0 +1,324 @@
+#include "collector/api/reports.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/json.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "collector/api/instruction.h"
+#include "collector/api/routes.h"
+#include "collector/evaluate.h"
+#include "collector/store/measurements.h"
+#include "collector/store/orders.h"
+
+#define TIME_MS_MAX    INT64_C(32503680000000)   /* the year 3000 */
+#define GENERATION_MAX (INT64_MAX - 1)           /* there is one after it */
+
+enum generation_means generation_compare(int64_t expected, int64_t reported)
+{
+	if (reported > expected)
+		return GENERATION_AHEAD;
+	if (reported == expected)
+		return GENERATION_NEXT;
+	return reported == expected - 1 ? GENERATION_REPEATED : GENERATION_COPIED;
+}
+
+static const struct json_field fields[] = {
+	{ "spool", JSON_FIELD_TEXT, true, offsetof(struct report, spool), UUID_SIZE, 0, 0, NULL },
+	{ "sent_ms", JSON_FIELD_INTEGER, true, offsetof(struct report, sent_ms), 0, 0, TIME_MS_MAX, NULL },
+	{ "generation", JSON_FIELD_INTEGER, true, offsetof(struct report, generation), 0, 0, GENERATION_MAX, NULL },
+};
+
+static bool is_uuid(const char *text)
+{
+	for (int i = 0; i < UUID_SIZE - 1; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return false;
+	}
+	return text[UUID_SIZE - 1] == '\0';
+}
+
+/* Is this one event fit to be stored? What is wrong with it harms only itself. */
+static int check_event(struct report_event *event, struct err *err)
+{
+	static const char *const types[] = { "measurement", "outage", "latency", "alive", "boot", "clock_step", "dropped" };
+	const json_t *type = json_object_get(event->object, "type");
+	const json_t *boot = json_object_get(event->object, "boot");
+
+	if (event->seq > SEQ_MAX)
+		return err_set(err, ERR_INPUT, "seq: must be at most %" PRId64, SEQ_MAX);
+	if (!json_is_string(type))
+		return err_set(err, ERR_INPUT, "type: is missing, or no string");
+	if (boot && !json_is_string(boot))
+		return err_set(err, ERR_INPUT, "boot: must be a string");
+	event->type = json_string_value(type);
+	event->is_measurement = !strcmp(event->type, types[0]);
+	if (event->is_measurement)
+		return measurement_from_json(event->object, &event->measurement, NULL, err);
+	if (json_dumpb(event->object, NULL, 0, JSON_COMPACT) > REPORT_EVENT_MAX_BYTES)   /* it is kept as it is */
+		return err_set(err, ERR_INPUT, "larger than %d bytes", REPORT_EVENT_MAX_BYTES);
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (!strcmp(event->type, types[i]))
+			return 0;
+	return err_set(err, ERR_INPUT, "type: no such type of event");
+}
+
+static int fail_at(json_t *faults, size_t index, const char *detail, struct err *err)
+{
+	char field[32];
+
+	snprintf(field, sizeof field, "events[%zu]", index);
+	json_array_append_new(faults, json_pack("{s:s, s:s}", "field", field, "detail", detail));
+	return err_set(err, ERR_INPUT, "%s: %s", field, detail);
+}
+
+static int read_event(const json_t *object, size_t index, struct report *report, json_t *faults, struct err *err)
+{
+	struct report_event *event = &report->events[report->event_count];
+	const json_t *seq = json_object_get(object, "seq");
+	struct err why;
+
+	if (!json_is_object(object))
+		return fail_at(faults, index, "must be an object", err);
+	if (!json_is_integer(seq) || json_integer_value(seq) <= report->acked_seq)
+		return fail_at(faults, index, "seq must be a whole number above 0 that rises from event to event", err);
+	*event = (struct report_event){ .seq = json_integer_value(seq), .object = object };
+	report->acked_seq = event->seq;
+	if (check_event(event, &why) < 0)
+		json_array_append_new(report->rejected, json_pack("{s:I, s:s}", "seq", (json_int_t)event->seq, "detail",
+								  why.message));
+	else
+		report->event_count++;
+	return 0;
+}
+
+static int read_events(const json_t *events, struct report *report, json_t *faults, struct err *err)
+{
+	const json_t *object;
+	size_t i;
+
+	json_array_foreach(events, i, object)
+		if (read_event(object, i, report, faults, err) < 0)
+			return -1;
+	return 0;
+}
+
+int report_read(const json_t *body, struct report *ret_report, json_t *faults, struct err *err)
+{
+	const json_t *events = json_object_get(body, "events");
+	struct report report = { 0 };
+
+	if (json_fields_read(body, fields, sizeof fields / sizeof fields[0], &report, faults, err) < 0)
+		return -1;
+	if (!is_uuid(report.spool)) {
+		json_array_append_new(faults, json_pack("{s:s, s:s}", "field", "spool", "detail", "must be a UUID"));
+		return err_set(err, ERR_INPUT, "spool: must be a UUID");
+	}
+	if (!json_is_array(events))
+		return err_set(err, ERR_INPUT, "events: must be an array");
+	if (json_array_size(events) > REPORT_EVENTS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "events: at most %d in a report", REPORT_EVENTS_MAX);
+	report.events = xcalloc(json_array_size(events) + 1, sizeof *report.events);
+	report.rejected = json_array();
+	if (read_events(events, &report, faults, err) < 0) {
+		report_close(&report);
+		return -1;
+	}
+	*ret_report = report;
+	return 0;
+}
+
+void report_close(struct report *report)
+{
+	free(report->events);
+	json_decref(report->rejected);
+}
+
+/* What the steps of a call hand on. */
+struct ingest {
+	struct report report;
+	struct line line;
+	char etag[INSTRUCTION_ETAG_SIZE];   /* of the line's instruction */
+};
+
+static void free_ingest(void *state)
+{
+	struct ingest *ingest = state;
+
+	report_close(&ingest->report);
+	free(ingest);
+}
+
+/* All that the writer need not do for everybody in turn is done here. */
+int reports_read(struct api_call *call, struct txn *txn, struct err *err)
+{
+	struct ingest *ingest = xcalloc(1, sizeof *ingest);
+	json_t *instruction;
+
+	call->state = ingest;
+	call->free_state = free_ingest;
+	if (!call->input)
+		return err_set(err, ERR_INPUT, "body: must be a JSON object");
+	if (report_read(call->input, &ingest->report, call->faults, err) < 0 ||
+	    line_get(txn, call->agent.line, &ingest->line, err) < 0 ||
+	    instruction_of_line(txn, call->api->options.config, &ingest->line, call->now.realtime_ms, &instruction, err) < 0)
+		return -1;
+	instruction_etag(instruction, ingest->etag);
+	json_decref(instruction);
+	return 0;
+}
+
+static int keep_report(struct api_call *call, struct txn *txn, bool copied, struct err *err)
+{
+	const struct ingest *ingest = call->state;
+	const struct report_fact fact = {
+		.agent = &call->agent,
+		.spool = ingest->report.spool,
+		.received_ms = call->now.realtime_ms,
+		.sent_ms = ingest->report.sent_ms,
+		.content_digest = call->headers[HEADER_CONTENT_DIGEST],
+		.signature_input = call->headers[HEADER_SIGNATURE_INPUT],
+		.signature = call->headers[HEADER_SIGNATURE],
+		.body = call->body,
+		.body_bytes = call->body_bytes,
+		.copied = copied,
+	};
+
+	return report_put(txn, &fact, err);
+}
+
+static int store_event(struct txn *txn, const struct line *line, int64_t spool, struct report_event *event,
+		       int64_t from_ms[LEG_COUNT], struct err *err)
+{
+	const struct measurement *m = &event->measurement;
+
+	if (spool_take(txn, spool, event->seq, &event->counted, err) < 0)
+		return -1;
+	if (!event->counted)
+		return 0;
+	if (!event->is_measurement)
+		return event_put(txn, line, spool, event->seq, event->type, event->object, err);
+	if (m->started_ms < from_ms[m->leg])
+		from_ms[m->leg] = m->started_ms;
+	if (measurement_put(txn, line, spool, event->seq, m, err) < 0)
+		return -1;
+	return m->order[0] ? order_answer(txn, line, spool, event->seq, m, err) : 0;
+}
+
+/* Asks for what the agent reported before this report and we do not have. A report that is repeated, because our
+ * answer was lost, asks again; the next one does not: it continues the range that this one began. */
+static int find_missing(struct txn *txn, int64_t spool, struct report *report, struct err *err)
+{
+	int64_t first_seq = report->events[0].seq, from_seq;
+
+	if (spool_gap(txn, spool, first_seq, &from_seq, err) < 0)
+		return -1;
+	if (from_seq < first_seq)
+		report->missing_from = from_seq;
+	return 0;
+}
+
+static int store_events(struct api_call *call, struct txn *txn, struct err *err)
+{
+	struct ingest *ingest = call->state;
+	int64_t from_ms[LEG_COUNT] = { INT64_MAX, INT64_MAX };
+	int64_t spool;
+
+	if (ingest->report.event_count == 0)
+		return 0;
+	if (spool_number(txn, &call->agent, ingest->report.spool, &spool, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ingest->report.event_count; i++)
+		if (store_event(txn, &ingest->line, spool, &ingest->report.events[i], from_ms, err) < 0)
+			return -1;
+	if (find_missing(txn, spool, &ingest->report, err) < 0)
+		return -1;
+	if (from_ms[LEG_LOCAL] == INT64_MAX && from_ms[LEG_HUB] == INT64_MAX)
+		return 0;
+	return evaluate_line(txn, call->api->options.config, &ingest->line, from_ms, call->now.realtime_ms, err);
+}
+
+static void answer(struct api_call *call, int64_t generation)
+{
+	const struct ingest *ingest = call->state;
+
+	call->answer = json_pack("{s:I, s:I, s:s, s:O}", "acked_seq", (json_int_t)ingest->report.acked_seq, "generation",
+				 (json_int_t)generation, "instruction", ingest->etag, "rejected", ingest->report.rejected);
+	if (ingest->report.missing_from)
+		json_object_set_new(call->answer, "resend_from", json_pack("{s:s, s:I}", "spool", ingest->report.spool, "seq",
+									   (json_int_t)ingest->report.missing_from));
+}
+
+static void warn_of_copy(struct api_call *call)
+{
+	const struct ingest *ingest = call->state;
+
+	log_warning("agent %s of line %s sent generation %" PRId64 " where %" PRId64 " is expected: its disk was copied or "
+		    "restored; the report is kept apart, enrol that host anew", call->agent.id, call->agent.line,
+		    ingest->report.generation, call->agent.generation);
+}
+
+static void announce(struct api_call *call)
+{
+	const struct api_options *options = &call->api->options;
+	const struct ingest *ingest = call->state;
+	const struct report_event *events = ingest->report.events;
+
+	if (json_array_size(ingest->report.rejected) > 0)
+		log_warning("agent %s: %zu events were rejected", call->agent.id,
+			    json_array_size(ingest->report.rejected));
+	if (!options->measured)
+		return;
+	for (size_t i = 0; i < ingest->report.event_count; i++)
+		if (events[i].counted && events[i].is_measurement)
+			options->measured(options->measured_arg, &ingest->line, &events[i].measurement);
+}
+
+/* Said once: the generations meet again with our answer. */
+static void announce_restored(struct api_call *call)
+{
+	const struct ingest *ingest = call->state;
+
+	log_warning("agent %s of line %s sent generation %" PRId64 " where %" PRId64 " is expected: this database was restored "
+		    "from an older backup; what the agent still has from then is asked for", call->agent.id,
+		    call->agent.line, ingest->report.generation, call->agent.generation);
+	announce(call);
+}
+
+static int ingest_report(struct api_call *call, struct txn *txn, enum generation_means means, struct err *err)
+{
+	const struct ingest *ingest = call->state;
+	int64_t generation = means == GENERATION_REPEATED ? call->agent.generation : ingest->report.generation + 1;
+
+	if (keep_report(call, txn, false, err) < 0 || store_events(call, txn, err) < 0 ||
+	    agent_heard(txn, &call->agent, generation, call->now.realtime_ms, err) < 0)
+		return -1;
+	call->committed = means == GENERATION_AHEAD ? announce_restored : announce;
+	answer(call, generation);
+	return 0;
+}
+
+int reports_write(struct api_call *call, struct txn *txn, struct err *err)
+{
+	const struct ingest *ingest = call->state;
+	int64_t reported = ingest->report.generation;
+	enum generation_means means;
+
+	/* Another report of this agent may have been written since the read step. */
+	if (agent_get(txn, call->agent.id, &call->agent, err) < 0)
+		return -1;
+	means = generation_compare(call->agent.generation, reported);
+	if (means != GENERATION_COPIED)
+		return ingest_report(call, txn, means, err);
+	if (keep_report(call, txn, true, err) < 0)
+		return -1;
+	call->committed = warn_of_copy;
+	answer(call, reported);
+	return 0;
+}

@@ -1,0 +1,239 @@
+#include "collector/store/sqlite/schema.h"
+
+#include <stdio.h>
+
+/* A migration that was released is never changed: a new one is added behind it. */
+static const char *const migrations[] = {
+	"CREATE TABLE client ("
+	" number INTEGER PRIMARY KEY,"
+	" id TEXT NOT NULL UNIQUE,"
+	" name TEXT NOT NULL,"
+	" name_folded TEXT NOT NULL,"   /* fold.h: lists are sorted by it */
+	" tier TEXT NOT NULL,"
+	" is_key INTEGER NOT NULL,"
+	" manager TEXT NOT NULL,"
+	" contact_name TEXT NOT NULL,"
+	" contact_phone TEXT NOT NULL,"
+	" contact_email TEXT NOT NULL);"
+	"CREATE INDEX client_by_name ON client (name_folded, id);"
+
+	/* rowid is the client's number; folded is id and name, folded by fold.h. */
+	"CREATE VIRTUAL TABLE client_text USING fts5 (folded, tokenize = 'trigram');"
+
+	"CREATE TABLE line ("
+	" number INTEGER PRIMARY KEY,"
+	" id TEXT NOT NULL UNIQUE,"
+	" client INTEGER NOT NULL REFERENCES client,"
+	" node TEXT NOT NULL,"
+	" address TEXT NOT NULL,"
+	" service_plan TEXT NOT NULL,"
+	" always_on INTEGER NOT NULL,"
+	" revision INTEGER NOT NULL);"   /* of what its agent is asked to do; the newest of all lines is the highest */
+	"CREATE INDEX line_by_client ON line (client, id);"
+	"CREATE INDEX line_by_revision ON line (revision);"
+
+	/* Parents carry no reference: a topology arrives in any order. */
+	"CREATE TABLE node (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE node_parent ("
+	" node TEXT NOT NULL REFERENCES node,"
+	" place INTEGER NOT NULL,"
+	" parent TEXT NOT NULL,"
+	" PRIMARY KEY (node, place)) WITHOUT ROWID;"
+
+	"CREATE TABLE agent ("
+	" number INTEGER PRIMARY KEY,"
+	" id TEXT NOT NULL UNIQUE,"
+	" line INTEGER NOT NULL REFERENCES line,"
+	" public_key BLOB NOT NULL,"
+	" host TEXT NOT NULL,"
+	" version TEXT NOT NULL,"
+	" generation INTEGER NOT NULL,"
+	" enrolled_ms INTEGER NOT NULL,"
+	" last_report_ms INTEGER,"
+	" revoked_ms INTEGER,"
+	" copied_ms INTEGER);"          /* when a second disk with this agent's key first showed */
+	"CREATE INDEX agent_by_line ON agent (line, enrolled_ms);"
+
+	"CREATE TABLE join_token ("
+	" hash BLOB PRIMARY KEY,"
+	" line INTEGER NOT NULL REFERENCES line,"
+	" created_ms INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL,"
+	" agent INTEGER REFERENCES agent) WITHOUT ROWID;"   /* NULL until it was used */
+
+	/* The same bytes from the same agent are one report, however often they arrive. */
+	"CREATE TABLE report ("
+	" client INTEGER NOT NULL,"
+	" agent INTEGER NOT NULL,"
+	" content_digest TEXT NOT NULL,"
+	" received_ms INTEGER NOT NULL,"
+	" sent_ms INTEGER NOT NULL,"
+	" copied INTEGER NOT NULL,"
+	" spool TEXT NOT NULL,"
+	" signature_input TEXT NOT NULL,"
+	" signature TEXT NOT NULL,"
+	" body BLOB NOT NULL,"
+	" PRIMARY KEY (client, agent, content_digest));"
+	"CREATE INDEX report_by_time ON report (received_ms);"
+
+	"CREATE TABLE spool ("
+	" number INTEGER PRIMARY KEY,"
+	" agent INTEGER NOT NULL REFERENCES agent,"
+	" uuid TEXT NOT NULL,"
+	" UNIQUE (agent, uuid));"
+	"CREATE TABLE spool_range ("    /* taken sequence numbers; ranges neither overlap nor touch */
+	" spool INTEGER NOT NULL,"
+	" first_seq INTEGER NOT NULL,"
+	" last_seq INTEGER NOT NULL,"
+	" PRIMARY KEY (spool, first_seq)) WITHOUT ROWID;"
+
+	/* About 55 bytes a row, so no second index. rate_user_bps follows from bytes and duration_us (T2); what else is
+	 * missing here stands in the stored report. */
+	"CREATE TABLE measurement ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" leg INTEGER NOT NULL,"
+	" started_ms INTEGER NOT NULL,"
+	" spool INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" judgement INTEGER NOT NULL,"
+	" reason INTEGER NOT NULL,"
+	" trigger INTEGER NOT NULL,"
+	" kind INTEGER NOT NULL,"
+	" throughput_bps INTEGER,"
+	" threshold_bps INTEGER,"
+	" bytes INTEGER NOT NULL,"
+	" duration_us INTEGER NOT NULL,"
+	" first_byte_us INTEGER,"
+	" cross_rx_bps INTEGER,"
+	" PRIMARY KEY (client, line, leg, started_ms, spool, seq)) WITHOUT ROWID;"
+
+	"CREATE TABLE event ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" spool INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" type TEXT NOT NULL,"
+	" event TEXT NOT NULL,"
+	" PRIMARY KEY (client, line, spool, seq)) WITHOUT ROWID;"
+
+	"CREATE TABLE probe_order ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" placed_ms INTEGER NOT NULL,"
+	" leg INTEGER NOT NULL,"
+	" id TEXT NOT NULL,"
+	" expires_ms INTEGER NOT NULL,"
+	" person TEXT NOT NULL,"
+	" started_ms INTEGER,"           /* with spool and seq the measurement that answers it; NULL until it arrived */
+	" spool INTEGER,"
+	" seq INTEGER,"
+	" PRIMARY KEY (client, line, placed_ms, leg, id)) WITHOUT ROWID;"
+	"CREATE INDEX probe_order_unanswered ON probe_order (client, line) WHERE started_ms IS NULL;"
+
+	"CREATE TABLE ticket ("
+	" id TEXT PRIMARY KEY,"
+	" line INTEGER NOT NULL REFERENCES line,"
+	" defect INTEGER NOT NULL,"
+	" leg INTEGER,"
+	" state INTEGER NOT NULL,"
+	" holder TEXT NOT NULL CHECK (holder <> ''),"
+	" opened_ms INTEGER NOT NULL,"
+	" defect_from_ms INTEGER NOT NULL,"
+	" fixed_ms INTEGER,"
+	" proven_ms INTEGER,"
+	" closed_ms INTEGER,"
+	" reopened_ms INTEGER,"
+	" reopen_count INTEGER NOT NULL,"
+	" chronic INTEGER NOT NULL,"
+	" unverified INTEGER NOT NULL,"
+	" retrospective INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE UNIQUE INDEX ticket_unclosed ON ticket (line, defect) WHERE state NOT IN (5, 6);"   /* closed, withdrawn */
+	"CREATE INDEX ticket_by_time ON ticket (opened_ms, id);"
+	"CREATE INDEX ticket_by_line ON ticket (line, opened_ms);"
+
+	"CREATE TABLE ticket_evidence ("   /* place 0 is that of the opening */
+	" ticket TEXT NOT NULL REFERENCES ticket,"
+	" place INTEGER NOT NULL,"
+	" evidence TEXT NOT NULL,"
+	" PRIMARY KEY (ticket, place)) WITHOUT ROWID;"
+	"CREATE TABLE ticket_move ("
+	" ticket TEXT NOT NULL REFERENCES ticket,"
+	" place INTEGER NOT NULL,"
+	" action TEXT NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" person TEXT NOT NULL,"
+	" holder TEXT NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" note TEXT,"
+	" details TEXT,"
+	" PRIMARY KEY (ticket, place)) WITHOUT ROWID;"
+
+	"CREATE TABLE person ("
+	" name TEXT PRIMARY KEY,"
+	" role INTEGER NOT NULL,"
+	" password_hash TEXT NOT NULL,"
+	" created_ms INTEGER NOT NULL,"
+	" disabled_ms INTEGER) WITHOUT ROWID;"
+	"CREATE TABLE session ("
+	" hash BLOB PRIMARY KEY,"
+	" person TEXT NOT NULL REFERENCES person,"
+	" csrf TEXT NOT NULL,"
+	" created_ms INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX session_by_person ON session (person);"
+	"CREATE INDEX session_by_end ON session (expires_ms);",
+};
+
+#define MIGRATION_COUNT ((int)(sizeof migrations / sizeof migrations[0]))
+
+static int read_version(struct db *db, int *ret_version, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(db, "PRAGMA user_version");
+
+	if (db_step(statement, err) < 0)
+		return -1;
+	*ret_version = (int)db_column_integer(statement, 0);
+	sqlite3_reset(statement);
+	return 0;
+}
+
+/* Looks at the version again inside the transaction: another process may have upgraded meanwhile. */
+static int upgrade_once(struct db *db, int *ret_version, struct err *err)
+{
+	char set_version[64];
+	int version;
+
+	if (read_version(db, &version, err) < 0)
+		return -1;
+	*ret_version = version;
+	if (version >= MIGRATION_COUNT)
+		return 0;
+	snprintf(set_version, sizeof set_version, "PRAGMA user_version = %d", version + 1);
+	if (db_execute(db, migrations[version], err) < 0 || db_execute(db, set_version, err) < 0)
+		return err_wrap(err, "schema %d", version + 1);
+	*ret_version = version + 1;
+	return 0;
+}
+
+int schema_upgrade(struct db *db, struct err *err)
+{
+	int version;
+
+	if (read_version(db, &version, err) < 0)
+		return -1;
+	while (version < MIGRATION_COUNT) {
+		if (db_execute(db, "BEGIN IMMEDIATE", err) < 0)
+			return -1;
+		if (upgrade_once(db, &version, err) < 0 || db_execute(db, "COMMIT", err) < 0) {
+			struct err ignored;
+
+			db_execute(db, "ROLLBACK", &ignored);
+			return -1;
+		}
+	}
+	if (version > MIGRATION_COUNT)
+		return err_set(err, ERR_USAGE, "schema %d was written by a newer Plumbline, this one knows %d", version,
+			       MIGRATION_COUNT);
+	return 0;
+}
