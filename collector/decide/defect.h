@@ -17,12 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collector/decide/move.h"
 #include "collector/decide/rule.h"
 #include "collector/decide/sample.h"
-
-/* Stored as numbers: new ones go last. */
-enum defect { DEFECT_SLOW_LOCAL, DEFECT_SLOW_HUB, DEFECT_UNRELIABLE, DEFECT_NO_CONTACT, DEFECT_ALTERED, DEFECT_COUNT };
-extern const char *const defect_names[];   /* "slow-local", "slow-hub", "unreliable", "no-contact", "altered", NULL */
 
 /* D2: at least 3 of the last 4 valid are bad. */
 bool defect_is_suspect(const struct decision_rule *rule, const struct sample *samples, int count);
@@ -49,8 +46,6 @@ struct defect_state {
 	int64_t closed_ms;
 };
 extern const struct defect_state defect_state_none;
-
-enum defect_move { MOVE_NONE, MOVE_OPEN, MOVE_REOPEN, MOVE_PROVE, MOVE_RETURN };
 
 /* What the newest sample moves; *state follows. held: D4 holds the defect back (defect_is_local's). Unless it is MOVE_NONE,
  * *ret_window says how many of the newest samples it rests on.

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "agent/base/err.h"
-#include "collector/decide/defect.h"
+#include "collector/decide/move.h"
 #include "collector/store/clients.h"
 
 struct txn;
