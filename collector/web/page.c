@@ -34,6 +34,7 @@ static void prepare_client(struct draft *draft);
 static void prepare_history(struct draft *draft);
 static void prepare_tickets(struct draft *draft);
 static void prepare_ticket(struct draft *draft);
+static void prepare_maintenance(struct draft *draft);
 static void prepare_problem(struct draft *draft);
 
 static const struct kind {
@@ -47,6 +48,7 @@ static const struct kind {
 	{ "history", "clients", NULL,            prepare_history },
 	{ "tickets", "tickets", "title.tickets", prepare_tickets },
 	{ "ticket",  "tickets", NULL,            prepare_ticket },
+	{ "maintenance", "maintenance", "title.maintenance", prepare_maintenance },
 	{ "login",   "",        "title.login",   NULL },
 	{ "problem", "",        NULL,            prepare_problem },
 };
@@ -405,6 +407,21 @@ static void prepare_ticket(struct draft *draft)
 	prepare_evidence(json_object_get(draft->data, "evidence"), text_at(draft->data, "leg"), draft);
 	set_title(draft, decorate_word(&draft->reader, "defect", text_at(draft->data, "defect")), "");
 	add_legend(draft);
+}
+
+static void prepare_maintenance(struct draft *draft)
+{
+	json_t *items = json_object_get(draft->data, "items"), *item;
+	size_t i;
+
+	json_array_foreach(items, i, item) {
+		const char *state = text_at(item, "state");
+
+		json_object_set_new(item, "may_end", json_boolean(json_is_true(json_object_get(draft->data, "may_plan")) &&
+								  (!strcmp(state, "planned") || !strcmp(state, "running"))));
+	}
+	json_object_set_new(draft->data, "table", table_of("works", items));
+	add_next(draft);
 }
 
 static void prepare_problem(struct draft *draft)

@@ -40,6 +40,19 @@ static const char *const migrations[] = {
 	" parent TEXT NOT NULL,"
 	" PRIMARY KEY (node, place)) WITHOUT ROWID;"
 
+	"CREATE INDEX node_parent_by_parent ON node_parent (parent);"
+
+	"CREATE TABLE maintenance ("    /* called off before it began: to_ms = from_ms */
+	" id TEXT PRIMARY KEY,"
+	" node TEXT NOT NULL,"
+	" announced_ms INTEGER NOT NULL,"
+	" from_ms INTEGER NOT NULL,"
+	" to_ms INTEGER NOT NULL,"
+	" person TEXT NOT NULL,"
+	" note TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX maintenance_by_time ON maintenance (from_ms, id);"
+	"CREATE INDEX maintenance_by_node ON maintenance (node, to_ms);"
+
 	"CREATE TABLE agent ("
 	" number INTEGER PRIMARY KEY,"
 	" id TEXT NOT NULL UNIQUE,"

@@ -103,6 +103,12 @@ static const struct {
 	  { ESCAPED, "<option value=\"unclosed\" selected>not closed</option>", "name=\"holder\" value=\"ivanov\"",
 	    "<span class=\"state accepted\">accepted</span>", "href=\"/tickets/t%2F1\">Slow in our network" },
 	  { "<option value=\"unclosed\" selected>незакрытые</option>" } },
+	{ "maintenance",
+	  "{\"may_plan\": true, \"nodes\": [{\"id\": \"b1\", \"name\": \"Mill Lane\"}], \"cursor\": null, \"items\": [{\"id\": \"m-1\","
+	  " \"node\": \"b1\", \"node_name\": \"Mill Lane\", \"state\": \"planned\", \"from_ms\": 1763800000000,"
+	  " \"to_ms\": 1763803600000, \"lines\": 7, \"note\": \"fibre\", \"by\": \"anna\"}]}", NULL,
+	  { "Announce planned work", "<option value=\"b1\">Mill Lane (b1)</option>", "action=\"/maintenance/m-1/end\"", "planned" },
+	  { "Объявить плановые работы", "запланированы" } },
 	{ "tickets", "{\"items\": [], \"cursor\": null}", NULL, { "No tickets." }, { "Заявок нет." } },
 	{ "ticket", ticket, NULL,
 	  { "href=\"/clients/4%202\">" ESCAPED, "8 of 12, spanning 1" NBSP "h" NBSP "30" NBSP "min", "55.2" NBSP "Mbit/s",
