@@ -120,7 +120,7 @@ static void judge_answers(const struct capacity_probe *probe, const struct full_
 		facts->cached |= answer_is_cached(answer);
 		facts->nonce_wrong |= answer_nonce_is_wrong(answer, probe->nonces[i], probe->request.probe.nonce_required);
 		facts->encoded |= *answer->headers[HEADER_CONTENT_ENCODING] != '\0';
-		facts->server_busy |= answer_server_is_busy(answer);
+		facts->server_busy |= answer_server_is_busy(answer, &probe->request.probe.server_busy);
 	}
 }
 

@@ -203,6 +203,7 @@ static struct probe_request make_request(const struct prober *prober)
 		.cell_ms = job->cell_ms,
 		.interface = prober->options.interface,
 		.in_maintenance = instruction_in_maintenance(instruction(prober), now(prober).realtime_ms),
+		.server_busy = prober->options.server_busy,
 	};
 }
 
