@@ -398,6 +398,7 @@ static void start_prober(struct agent *agent)
 		.no_line = "lo", .fetch = agent->fetch, .clock = agent->clock, .random = agent->random,
 		.spool = keeper_spool(agent->keeper), .instruction = &agent->instruction, .interface = agent->config->interface,
 		.budget_bytes = agent->config->budget_bytes, .discard_bytes = agent->config->discard_bytes,
+		.server_busy = agent->config->server_busy,
 		.has_collector = agent->collector_url, .measured = on_measured, .arg = agent,
 	};
 

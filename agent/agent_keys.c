@@ -142,6 +142,14 @@ static const struct key capacity_rows[] = {
 	END,
 };
 
+static const struct key busy_rows[] = {
+	{ .name = "nic", .type = KEY_INTEGER, AT(server_busy.nic_percent), .preset = "70", .max = 100,
+	  .help = "percent of its network card that a server states and is too busy with; 0: off" },
+	{ .name = "cpu", .type = KEY_INTEGER, AT(server_busy.cpu_percent), .preset = "85", .max = 100,
+	  .help = "percent of its processor that a server states and is too busy with; 0: off" },
+	END,
+};
+
 static const struct key log_rows[] = {
 	{ .name = "level", .type = KEY_CHOICE, AT(log_level), .preset = "info", .names = log_level_names,
 	  .help = "error, warning, info or debug" },
@@ -164,6 +172,7 @@ const struct key agent_keys[] = {
 	{ .name = "schedule", .type = KEY_MAP, .children = schedule_rows, .help = "how often" },
 	{ .name = "watch", .type = KEY_MAP, .children = watch_rows, .help = "how the line is watched for interruptions" },
 	{ .name = "capacity", .type = KEY_MAP, .children = capacity_rows, .help = "how much measuring may take" },
+	{ .name = "server_busy", .type = KEY_MAP, .children = busy_rows, .help = "which file servers are too busy to measure with" },
 	{ .name = "log", .type = KEY_MAP, .children = log_rows, .help = "what goes to the journal" },
 	END,
 };

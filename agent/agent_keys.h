@@ -8,6 +8,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/keys.h"
+#include "agent/measure/answer.h"
 
 struct reference_file {
 	char *name;
@@ -41,6 +42,7 @@ struct agent_config {
 	struct watch_config watch;
 	int64_t budget_bytes;           /* a month (P4); the instruction's counts where it is smaller */
 	int64_t discard_bytes;          /* S6 */
+	struct busy_limits server_busy; /* H3 */
 	int log_level;                  /* enum log_level */
 };
 

@@ -58,6 +58,7 @@ struct check_leg {
 	struct probe_request request;
 	long versions[SURVEY_VERSIONS];                  /* of IP, to make capacity probes over */
 	int version_count;
+	char carrier[IF_NAMESIZE];      /* that leads to the file's server */
 	struct measurement results[SURVEY_VERSIONS];
 	int result_count;
 };
@@ -212,6 +213,7 @@ static int take_targets(const struct check_options *options, const struct agent_
 		request->trigger = TRIGGER_CHECK;
 		request->cell_ms = JSON_ABSENT;
 		request->interface = config->interface;
+		request->server_busy = config->server_busy;
 		if (take_url((enum leg)leg, urls[leg], &check->legs[leg], err) < 0)
 			return -1;
 	}
@@ -304,7 +306,8 @@ static void start_capacity(struct check *check)
 {
 	const struct check_leg *leg = &check->legs[check->leg];
 	const struct capacity_request request = { .probe = leg->request, .ip_version = leg->versions[leg->result_count],
-						  .bytes_allowed = INT64_MAX, .discard_bytes = check->discard_bytes };
+						  .bytes_allowed = INT64_MAX, .discard_bytes = check->discard_bytes,
+						  .carrier = leg->carrier, .sys = LINK_SYS };
 
 	capacity_probe_start(check->fetch, &check->clock, &check->random, &request, on_progress, on_measured, check);
 }
@@ -338,6 +341,7 @@ static void on_surveyed(void *arg, const struct survey_answer *answers)
 		return;
 	}
 	take_file(check, chosen);
+	text_copy(leg->carrier, sizeof leg->carrier, answers[chosen].interface);
 	leg->version_count = survey_versions(&answers[chosen], leg->versions);
 	start_capacity(check);
 }

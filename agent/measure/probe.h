@@ -12,6 +12,7 @@
 #include "agent/base/measurement.h"
 #include "agent/base/random.h"
 #include "agent/fetch.h"
+#include "agent/measure/answer.h"
 
 struct probe_request {
 	enum leg leg;
@@ -26,6 +27,7 @@ struct probe_request {
 	int64_t cell_ms;               /* start of the schedule cell, or JSON_ABSENT */
 	const char *interface;         /* bind to it, or NULL */
 	bool in_maintenance;
+	struct busy_limits server_busy;
 };
 
 struct probe_progress {

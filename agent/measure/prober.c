@@ -54,6 +54,7 @@ struct prober {
 	struct instruction_file *files;   /* of the job's leg, as surveyed; copies, as is the next: instructions change */
 	int file_count;
 	struct instruction_file file;     /* the one that is probed */
+	char file_carrier[IF_NAMESIZE];   /* that leads to it, as surveyed */
 	long versions[SURVEY_VERSIONS];
 	int version_count, version;     /* of a capacity probe: all, and the one under way */
 	struct probe *probe;
@@ -203,6 +204,7 @@ static struct probe_request make_request(const struct prober *prober)
 		.cell_ms = job->cell_ms,
 		.interface = prober->options.interface,
 		.in_maintenance = instruction_in_maintenance(instruction(prober), now(prober).realtime_ms),
+		.server_busy = prober->options.server_busy,
 	};
 }
 
@@ -257,6 +259,8 @@ static void start_capacity(struct prober *prober)
 		.ip_version = prober->versions[prober->version],
 		.bytes_allowed = budget_left(&prober->budget, now(prober).realtime_ms),
 		.discard_bytes = prober->options.discard_bytes,
+		.carrier = prober->file_carrier,
+		.sys = LINK_SYS,
 	};
 
 	prober->state = PROBING;
@@ -294,6 +298,7 @@ static bool take_large_file(struct prober *prober, const struct survey_answer *a
 		return false;
 	prober->file = prober->files[chosen];
 	prober->file.size_bytes = sizes_bytes[chosen];
+	text_copy(prober->file_carrier, sizeof prober->file_carrier, answers[chosen].interface);
 	prober->version = 0;
 	prober->version_count = survey_versions(&answers[chosen], prober->versions);
 	return true;

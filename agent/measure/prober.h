@@ -16,6 +16,7 @@
 #include "agent/base/measurement.h"
 #include "agent/base/random.h"
 #include "agent/fetch.h"
+#include "agent/measure/answer.h"
 #include "agent/uplink/instruction.h"
 #include "agent/spool/spool.h"
 
@@ -29,6 +30,7 @@ struct prober_options {
 	const char *interface;                   /* bind to it, or NULL */
 	int64_t budget_bytes;                    /* this agent's own limit a month */
 	int64_t discard_bytes;                   /* S6 */
+	struct busy_limits server_busy;          /* H3 */
 	bool has_collector;                      /* P5 binds */
 	void (*measured)(void *arg, const struct measurement *measurement);   /* a record to keep */
 	void *arg;

@@ -39,6 +39,8 @@ static void test_sample_loads_with_the_defaults(void **state)
 	assert_int_equal(config.report_ms, 300000);
 	assert_int_equal(config.budget_bytes, 20000000000);
 	assert_int_equal(config.discard_bytes, 0);
+	assert_int_equal(config.server_busy.nic_percent, 70);
+	assert_int_equal(config.server_busy.cpu_percent, 85);
 	assert_int_equal(config.log_level, LOG_INFO);
 	agent_config_free(&config);
 	buf_free(&faults);

@@ -92,6 +92,7 @@ static void run_probe(struct run *run, struct script script, struct probe_reques
 	if (!request.url)
 		request.url = run->server.url;
 	request.file_name = "ref";
+	request.server_busy = (struct busy_limits){ 70, 85 };
 	if (request.sha256 && !*request.sha256)
 		request.sha256 = sha256;
 	run->probe = probe_start(run->fetch, &clock, &random, &request, on_progress, on_done, run);
