@@ -13,6 +13,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/notify.h"
 #include "collector/api/api.h"
+#include "collector/derive/rollup.h"
 #include "collector/http/server.h"
 #include "collector/http/tls.h"
 #include "collector/load.h"
@@ -42,7 +43,7 @@ struct collector {
 	struct reference *reference;   /* NULL: no directory of files to serve */
 	struct tls_context *tls;
 	struct http_server *server;
-	int64_t pruned;         /* rows of the last round */
+	bool has_more;          /* for the next round of pruning */
 	bool has_handles;
 	bool is_stopping;
 };
@@ -50,11 +51,15 @@ struct collector {
 static int prune_job(struct txn *txn, void *arg, struct err *err)
 {
 	struct collector *collector = arg;
-	int64_t now_ms = clock_now(&collector->clock).realtime_ms;
+	const struct collector_config *config = collector->options->config;
+	int64_t now_ms = clock_now(&collector->clock).realtime_ms, pruned;
 
-	if (sessions_prune(txn, now_ms, err) < 0)
+	if (sessions_prune(txn, now_ms, err) < 0 ||
+	    reports_prune(txn, now_ms - config->keep_reports_ms, PRUNE_ROWS, &pruned, err) < 0 ||
+	    rollup_step(txn, config, now_ms, &collector->has_more, err) < 0)
 		return -1;
-	return reports_prune(txn, now_ms - collector->options->config->keep_reports_ms, PRUNE_ROWS, &collector->pruned, err);
+	collector->has_more |= pruned == PRUNE_ROWS;
+	return 0;
 }
 
 static void on_prune(uv_timer_t *timer);
@@ -68,7 +73,7 @@ static void prune_done(void *arg, const struct err *err)
 		log_error("prune: %s", err->message);
 	if (!collector->is_stopping)
 		uv_timer_start(&collector->prune, on_prune,
-			       !err && collector->pruned == PRUNE_ROWS ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS, 0);
+			       !err && collector->has_more ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS, 0);
 }
 
 static void on_prune(uv_timer_t *timer)

@@ -218,6 +218,14 @@ const struct key collector_keys[] = {
 	{ .name = "schedule", .type = KEY_MAP, .children = schedule_rows, .help = "how often" },
 	{ .name = "keep_reports", .type = KEY_DURATION, AT(keep_reports_ms), .preset = "35d", .min = SECOND_MS,
 	  .max = 3650 * DAY_MS, .help = "how long the bytes of reports stay, as received" },
+	{ .name = "keep_measurements", .type = KEY_DURATION, AT(keep_measurements_ms), .preset = "180d",
+	  .min = KEEP_MEASUREMENTS_LEAST_MS, .max = 3650 * DAY_MS, .help = "how long each measurement stays" },
+	{ .name = "keep_hourly", .type = KEY_DURATION, AT(keep_hourly_ms), .preset = "730d", .min = KEEP_MEASUREMENTS_LEAST_MS,
+	  .max = 3650 * DAY_MS, .help = "how long what they amount to by the hour stays" },
+	{ .name = "keep_daily", .type = KEY_DURATION, AT(keep_daily_ms), .preset = "3650d", .min = KEEP_MEASUREMENTS_LEAST_MS,
+	  .max = 36500 * DAY_MS, .help = "how long what they amount to by the day stays" },
+	{ .name = "keep_events", .type = KEY_DURATION, AT(keep_events_ms), .preset = "90d", .min = KEEP_MEASUREMENTS_LEAST_MS,
+	  .max = 3650 * DAY_MS, .help = "how long other events stay (latency, alive); outages stay for good" },
 	{ .name = "max_connections", .type = KEY_INTEGER, AT(max_connections), .preset = "16384", .min = 1, .max = 1000000,
 	  .help = "beyond it nobody is let in; an agent holds two" },
 	{ .name = "max_body", .type = KEY_SIZE, AT(max_body_bytes), .preset = "1MiB", .min = KIB, .max = 64 * KIB * KIB,
@@ -284,6 +292,15 @@ static void check_whole_seconds(const struct collector_config *config, struct ke
 		key_fault(faults, "schedule.report", "report: must be whole seconds, write 2s or 5m");
 }
 
+/* Roll-ups take over from measurements, days from hours. */
+static void check_keeping(const struct collector_config *config, struct key_faults *faults)
+{
+	if (config->keep_hourly_ms && config->keep_measurements_ms > config->keep_hourly_ms)
+		key_fault(faults, "keep_measurements", "keep_measurements: must not exceed keep_hourly, lower it");
+	if (config->keep_daily_ms && config->keep_hourly_ms > config->keep_daily_ms)
+		key_fault(faults, "keep_hourly", "keep_hourly: must not exceed keep_daily, lower it");
+}
+
 static void check_config(const void *from, struct key_faults *faults)
 {
 	const struct collector_config *config = from;
@@ -294,6 +311,7 @@ static void check_config(const void *from, struct key_faults *faults)
 	check_decision(&config->decision, "decision", faults);
 	check_decision(&config->capacity_decision, "capacity_decision", faults);
 	check_whole_seconds(config, faults);
+	check_keeping(config, faults);
 }
 
 /* What capacity_decision has no keys for is the same for both. */

@@ -10,6 +10,8 @@
 #include "agent/base/keys.h"
 #include "collector/decide/rule.h"
 
+#define KEEP_MEASUREMENTS_LEAST_MS INT64_C(3456000000)   /* 40 days: the month that a line is judged by, and what a late fact is judged with */
+
 struct served_file {
 	char *name;
 	int leg;                /* enum leg */
@@ -45,6 +47,10 @@ struct collector_config {
 	int64_t report_ms;            /* how often agents report */
 	int64_t order_expires_ms;     /* an order that nobody answered */
 	int64_t keep_reports_ms;      /* bytes of reports as received */
+	int64_t keep_measurements_ms; /* each of them; then their roll-ups, by hour ... */
+	int64_t keep_hourly_ms;
+	int64_t keep_daily_ms;        /* ... and by day */
+	int64_t keep_events_ms;       /* what agents report besides measurements and outages */
 	int64_t max_connections;
 	int64_t max_body_bytes;
 	int log_level;                /* enum log_level */

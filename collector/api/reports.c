@@ -14,6 +14,7 @@
 #include "collector/evaluate.h"
 #include "collector/store/measurements.h"
 #include "collector/store/orders.h"
+#include "collector/store/rollups.h"
 
 #define TIME_MS_MAX    INT64_C(32503680000000)   /* the year 3000 */
 #define GENERATION_MAX (INT64_MAX - 1)           /* there is one after it */
@@ -232,7 +233,8 @@ static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 
 	if (ingest->report.event_count == 0)
 		return 0;
-	if (spool_number(txn, &call->agent, ingest->report.spool, &spool, err) < 0)
+	if (spool_number(txn, &call->agent, ingest->report.spool, &spool, err) < 0 ||
+	    events_mark(txn, spool, ingest->report.events[0].seq, call->now.realtime_ms, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ingest->report.event_count; i++)
 		if (store_event(txn, &ingest->line, spool, &ingest->report.events[i], from_ms, err) < 0)

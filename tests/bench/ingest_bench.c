@@ -307,9 +307,9 @@ static double run_collector(const char *program, const char *dir, int reports, i
 static double run_bare(const char *dir, int64_t rows, int rows_per_commit)
 {
 	static const char insert[] =
-		"INSERT INTO measurement (client, line, leg, started_ms, spool, seq, judgement, reason, trigger, throughput_bps,"
+		"INSERT INTO measurement (client, line, leg, started_ms, spool, seq, judgement, reason, trigger, kind, throughput_bps,"
 		" threshold_bps, bytes, duration_us, first_byte_us, cross_rx_bps) VALUES (:line, :line, :leg, :started_ms, :line, :seq,"
-		" 0, 0, 0, :throughput_bps, 240000, 1048576, :duration_us, 10411, 12000)";
+		" 0, 0, 0, 0, :throughput_bps, 240000, 1048576, :duration_us, 10411, 12000)";
 	char database[512];
 	struct store *store;
 	struct db *db;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "collector/store/rollups.h"
 #include "collector/store/sqlite/txn.h"
 
 #define SHOWN                                                                                                       \
@@ -85,7 +86,7 @@ int measurement_put(struct txn *txn, const struct line *line, int64_t spool, int
 	db_bind_integer(statement, ":duration_us", m->duration_us);
 	db_bind_optional(statement, ":first_byte_us", m->first_byte_us);
 	db_bind_optional(statement, ":cross_rx_bps", m->cross_rx_bps);
-	return db_run(statement, err);
+	return db_run(statement, err) < 0 ? -1 : day_mark(txn, line, m->started_ms, err);
 }
 
 int event_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type, const json_t *event,
@@ -227,24 +228,80 @@ int measurements_get(struct txn *txn, const struct line *line, enum leg leg, con
 	return 0;
 }
 
-int measurements_series(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points,
-			json_t **ret_series, struct err *err)
-{
-	sqlite3_stmt *statement = statement_of_line(txn, SERIES, line);
+/* What to show of a line, and from when on as measurements. */
+struct series {
+	const struct line *line;
+	int64_t from_ms, to_ms, raw_from_ms;
+	int64_t points, stretch_ms;
+};
 
-	if (from_ms < 0 || to_ms <= from_ms)
-		return err_set(err, ERR_INPUT, "from_ms: must lie before to_ms");
-	if (points < 1)
-		return err_set(err, ERR_INPUT, "points: must be at least 1");
-	db_bind_integer(statement, ":from_ms", from_ms);
-	db_bind_integer(statement, ":to_ms", to_ms);
-	db_bind_integer(statement, ":stretch_ms", (to_ms - from_ms - 1) / points + 1);
-	db_bind_integer(statement, ":points", points);
+static int append_measurements(struct txn *txn, const struct series *series, json_t *items, struct err *err)
+{
+	sqlite3_stmt *statement = statement_of_line(txn, SERIES, series->line);
+	int rc;
+
+	db_bind_integer(statement, ":from_ms", series->from_ms > series->raw_from_ms ? series->from_ms : series->raw_from_ms);
+	db_bind_integer(statement, ":to_ms", series->to_ms);
+	db_bind_integer(statement, ":stretch_ms", series->stretch_ms);
+	db_bind_integer(statement, ":points", series->points);
 	db_bind_integer(statement, ":local", LEG_LOCAL);
 	db_bind_integer(statement, ":hub", LEG_HUB);
 	db_bind_integer(statement, ":last_valid", JUDGED_BAD);
 	db_bind_integer(statement, ":failed", JUDGED_FAILED);
-	return rows_to_json(statement, choices, ret_series, err);
+	while ((rc = db_step(statement, err)) > 0)
+		json_array_append_new(items, row_to_json(statement, choices));
+	return rc;
+}
+
+/* Roll-ups, then measurements. */
+static int make_series(struct txn *txn, const struct series *series, int64_t rollup_ms, json_t **ret_series, struct err *err)
+{
+	int64_t rolled_to_ms = series->raw_from_ms < series->to_ms ? series->raw_from_ms : series->to_ms;
+	json_t *items = json_array();
+	int rc = 0;
+
+	if (series->from_ms < rolled_to_ms)
+		rc = rollups_append(txn, series->line, series->from_ms, rolled_to_ms, rollup_ms, items, err);
+	if (rc == 0 && series->raw_from_ms < series->to_ms)
+		rc = append_measurements(txn, series, items, err);
+	if (rc == 0)
+		*ret_series = json_pack("{s:O}", "items", items);
+	json_decref(items);
+	return rc;
+}
+
+static int check_span(const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points, struct series *ret_series,
+		      struct err *err)
+{
+	if (from_ms < 0 || to_ms <= from_ms)
+		return err_set(err, ERR_INPUT, "from_ms: must lie before to_ms");
+	if (points < 1)
+		return err_set(err, ERR_INPUT, "points: must be at least 1");
+	*ret_series = (struct series){ .line = line, .from_ms = from_ms, .to_ms = to_ms, .points = points,
+				       .stretch_ms = (to_ms - from_ms - 1) / points + 1 };
+	return 0;
+}
+
+int measurements_series(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points,
+			json_t **ret_series, struct err *err)
+{
+	struct series series;
+
+	if (check_span(line, from_ms, to_ms, points, &series, err) < 0 ||
+	    rollups_end(txn, line, &series.raw_from_ms, err) < 0)
+		return -1;
+	return make_series(txn, &series, series.stretch_ms, ret_series, err);
+}
+
+int measurements_overview(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points,
+			  json_t **ret_series, struct err *err)
+{
+	struct series series;
+
+	if (check_span(line, from_ms, to_ms, points, &series, err) < 0 ||
+	    rollups_newest(txn, line, &series.raw_from_ms, err) < 0)
+		return -1;
+	return make_series(txn, &series, series.stretch_ms > ROLLUP_DAY_MS ? series.stretch_ms : ROLLUP_DAY_MS, ret_series, err);
 }
 
 int measurements_visit(struct txn *txn, int64_t from_ms, int (*visit)(const json_t *measurement, void *arg), void *arg,

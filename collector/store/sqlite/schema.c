@@ -130,6 +130,39 @@ static const char *const migrations[] = {
 	" event TEXT NOT NULL,"
 	" PRIMARY KEY (client, line, spool, seq)) WITHOUT ROWID;"
 
+	/* When events other than measurements came: the first sequence number that a spool sent on each day. */
+	"CREATE TABLE spool_day ("
+	" spool INTEGER NOT NULL,"
+	" day_ms INTEGER NOT NULL,"
+	" first_seq INTEGER NOT NULL,"
+	" PRIMARY KEY (spool, day_ms)) WITHOUT ROWID;"
+	"CREATE INDEX spool_day_by_day ON spool_day (day_ms);"
+
+	/* How far the measurements of a day (UTC) are on their way to roll-ups and out: enum day_state of rollups.h. */
+	"CREATE TABLE measured_day ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" day_ms INTEGER NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, day_ms)) WITHOUT ROWID;"
+	"CREATE INDEX measured_day_by_state ON measured_day (state, day_ms);"
+	"CREATE TABLE rollup ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" leg INTEGER NOT NULL,"
+	" span INTEGER NOT NULL,"
+	" from_ms INTEGER NOT NULL,"
+	" count INTEGER NOT NULL,"
+	" good INTEGER NOT NULL,"
+	" bad INTEGER NOT NULL,"
+	" unmeasured INTEGER NOT NULL,"   /* what is left of count is marginal */
+	" min_bps INTEGER,"               /* NULL, like the others, when nothing valid has a figure */
+	" p5_bps INTEGER,"
+	" p10_bps INTEGER,"
+	" median_bps INTEGER,"
+	" p95_bps INTEGER,"
+	" PRIMARY KEY (client, line, leg, span, from_ms)) WITHOUT ROWID;"
+
 	"CREATE TABLE probe_order ("
 	" client INTEGER NOT NULL,"
 	" line INTEGER NOT NULL,"

@@ -90,7 +90,7 @@ static void roll_back(struct db *db)
 
 static void run_job(struct db *db, struct job *job)
 {
-	struct txn txn = { db };
+	struct txn txn = { .db = db };
 
 	job->failed = job->run(&txn, job->arg, &job->err) < 0;
 	db_reset(db);

@@ -41,6 +41,10 @@ static void test_sample_loads_with_the_defaults(void **state)
 	assert_memory_equal(&config.decision, &rule, sizeof rule);
 	assert_int_equal(config.report_ms, 300000);
 	assert_int_equal(config.keep_reports_ms, INT64_C(3024000000));
+	assert_int_equal(config.keep_measurements_ms, INT64_C(15552000000));
+	assert_int_equal(config.keep_hourly_ms, INT64_C(63072000000));
+	assert_int_equal(config.keep_daily_ms, INT64_C(315360000000));
+	assert_int_equal(config.keep_events_ms, INT64_C(7776000000));
 	assert_int_equal(config.max_connections, 16384);
 	assert_int_equal(config.max_body_bytes, 1048576);
 	assert_int_equal(config.log_level, LOG_INFO);
@@ -137,6 +141,10 @@ static const struct {
 	{ "schedule: {report: 2500ms}\n", ":1:20: report: must be whole seconds, write 2s or 5m" },
 	{ "reference_files:\n- {name: a, leg: hub, url: 'http://a/', size: 1001GB, sha256: " DIGEST "}\n",
 	  ":2:47: size: out of range, must lie between 1 B and 1000 GB" },
+	{ "keep_measurements: 39d\n", ":1:20: keep_measurements: out of range, must lie between 40 d and 3650 d" },
+	{ "keep_measurements: 90d\nkeep_hourly: 80d\n", ":1:20: keep_measurements: must not exceed keep_hourly, lower it" },
+	{ "keep_hourly: 90d\n", ":1:1: keep_measurements: must not exceed keep_hourly, lower it" },
+	{ "keep_daily: 90d\nkeep_hourly: 500d\n", ":2:14: keep_hourly: must not exceed keep_daily, lower it" },
 	{ "max_body: 65MiB\n", ":1:11: max_body: out of range, must lie between 1.02 kB and 67.1 MB" },
 };
 
