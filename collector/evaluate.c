@@ -114,13 +114,9 @@ static int load_ticket(struct evaluation *evaluation, struct stream *stream, int
 
 static int widest_window(const struct stream *stream)
 {
-	const struct decision_rule *rule = stream->promise.rule;
-	const int64_t windows[] = { rule->suspect_of, rule->open_of, rule->close_of, rule->band_of };
-	int64_t widest = stream->defect.phase == PHASE_NONE ? 0 : HISTORY;
+	int widest = defect_window_max(stream->promise.rule);
 
-	for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++)
-		widest = windows[i] > widest ? windows[i] : widest;
-	return (int)widest;
+	return stream->defect.phase != PHASE_NONE && widest < HISTORY ? HISTORY : widest;
 }
 
 static int load_samples(struct evaluation *evaluation, struct stream *stream, int64_t from_ms, struct err *err)
@@ -144,6 +140,8 @@ static int load_samples(struct evaluation *evaluation, struct stream *stream, in
 			break;
 	}
 	stream->count = stream->next + fresh;
+	if (stream->defect.phase != PHASE_NONE)
+		stream->defect.hours = defect_hours_of(stream->samples, stream->next, stream->defect.from_ms);
 	return 0;
 }
 
@@ -156,12 +154,13 @@ static json_t *describe_rule(const struct stream *stream)
 {
 	const struct decision_rule *rule = stream->promise.rule;
 	int64_t not_good = stream->window == rule->close_of ? rule->close_not_good : rule->band_not_good;
+	struct open_rule open = defect_open_rule(rule, stream->samples, stream->next);
 
 	if (stream->move == MOVE_PROVE)
 		return json_pack("{s:I, s:i}", "not_good", not_good, "of", stream->window);
 	if (stream->move == MOVE_RETURN)
 		return json_pack("{s:I, s:I}", "bad", rule->suspect_bad, "of", rule->suspect_of);
-	return json_pack("{s:I, s:I, s:I, s:I}", "bad", rule->open_bad, "of", rule->open_of,
+	return json_pack("{s:I, s:I, s:I, s:I}", "bad", open.bad, "of", open.of,
 			 "span_ms", rule_scaled_ms(rule->open_span_ms, stream->promise.interval_ms),
 			 "within_ms", rule_scaled_ms(rule->open_within_ms, stream->promise.interval_ms));
 }
@@ -400,12 +399,12 @@ static int step(struct evaluation *evaluation, struct stream *stream, struct err
 		[MOVE_PROVE] = prove_ticket, [MOVE_RETURN] = return_ticket,
 	};
 	const struct stream *local = &evaluation->streams[LEG_LOCAL];
+	const struct defect_terms terms = { .rule = stream->promise.rule, .interval_ms = stream->promise.interval_ms };
 	int64_t at_ms = stream->samples[stream->next++].started_ms;
 	bool held = stream->leg == LEG_HUB && defect_is_local(local->promise.rule, local->promise.interval_ms, &local->defect,
 							      local->samples, local->next, at_ms);
 
-	stream->move = defect_step(stream->promise.rule, stream->promise.interval_ms, &stream->defect, held, stream->samples,
-				   stream->next, &stream->window);
+	stream->move = defect_step(&terms, &stream->defect, held, stream->samples, stream->next, &stream->window);
 	return stream->move == MOVE_NONE ? 0 : act[stream->move](evaluation, stream, err);
 }
 

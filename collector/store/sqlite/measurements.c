@@ -15,8 +15,9 @@
 	" AND (NOT :valid OR (trigger = :schedule AND judgement <= :last_valid))"                                  \
 	" AND (NOT :fast OR kind = :capacity OR judgement = :good) "
 
-#define SAMPLES \
-	"SELECT started_ms, spool, seq, throughput_bps, threshold_bps, judgement, reason, trigger" OF_STREAM
+#define SAMPLES                                                                                                     \
+	"SELECT started_ms, spool, seq, throughput_bps, threshold_bps, judgement, reason, trigger, kind,"           \
+	" cross_rx_bps IS NULL, leg" OF_STREAM
 
 enum {
 	MEASUREMENT_PUT, MEASUREMENT_GET, EVENT_PUT, SAMPLES_BEFORE, SAMPLES_FROM, SAMPLES_COVER, SERIES, VISIT, STATEMENT_COUNT,
@@ -140,6 +141,9 @@ static int read_samples(sqlite3_stmt *statement, struct sample *ret_samples, int
 		sample->judgement = (int)db_column_integer(statement, 5);
 		sample->reason = (int)db_column_integer(statement, 6);
 		sample->trigger = (int)db_column_integer(statement, 7);
+		sample->kind = (int)db_column_integer(statement, 8);
+		sample->is_blind = db_column_integer(statement, 9) != 0;
+		sample->leg = (int)db_column_integer(statement, 10);
 		count++;
 	}
 	return count;

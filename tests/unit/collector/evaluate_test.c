@@ -30,14 +30,14 @@ static struct service_plan plan = {
 static const struct collector_config config = {
 	.service_plans = { .items = &plan, .count = 1 },
 	.decision = {
-		.open_bad = 8, .open_of = 12, .open_span_ms = 90 * MINUTE_MS, .open_within_ms = 6 * HOUR_MS,
+		.open_bad = 8, .open_of = 12, .blind_bad = 8, .blind_of = 12, .open_span_ms = 90 * MINUTE_MS, .open_within_ms = 6 * HOUR_MS,
 		.contended_percent = 50, .close_not_good = 2, .close_of = 24, .band_not_good = 8, .band_of = 96,
 		.band_ms = 6 * HOUR_MS, .band_share_percent = 70, .band_span_ms = 24 * HOUR_MS,
 		.reopen_within_ms = 72 * HOUR_MS, .chronic_reopens = 3, .chronic_within_ms = 14 * 24 * HOUR_MS,
 		.suspect_bad = 3, .suspect_of = 4, .verdict_valid = 4, .verdict_cells = 2,
 	},
 	.capacity_decision = {
-		.open_bad = 3, .open_of = 4, .open_span_ms = 6 * HOUR_MS, .open_within_ms = 7 * 24 * HOUR_MS,
+		.open_bad = 3, .open_of = 4, .blind_bad = 3, .blind_of = 4, .open_span_ms = 6 * HOUR_MS, .open_within_ms = 7 * 24 * HOUR_MS,
 		.contended_percent = 50, .close_of = 3, .band_of = 96, .band_ms = 6 * HOUR_MS, .band_share_percent = 70,
 		.band_span_ms = 24 * HOUR_MS, .reopen_within_ms = 72 * HOUR_MS, .chronic_reopens = 3,
 		.chronic_within_ms = 14 * 24 * HOUR_MS, .suspect_bad = 3, .suspect_of = 4, .verdict_valid = 4,
