@@ -20,7 +20,7 @@
 #define WINDOW_MAX    1000   /* probes that a rule may look back on */
 
 const char *const layer_names[] = { "tcp_payload", "ip", "ethernet", NULL };
-const char *const reliability_names[] = { "norm-2001", "standard", NULL };
+const char *const reliability_names[] = { "norm-2001", "standard", NULL };   /* enum reliability_profile */
 
 static int parse_port(const char *text, int *ret_port)
 {
@@ -114,6 +114,12 @@ static const struct key plan_rows[] = {
 	  .help = "where the promised rates count: tcp_payload, ip or ethernet" },
 	{ .name = "reliability", .type = KEY_CHOICE, PLAN_AT(reliability), .preset = "standard", .names = reliability_names,
 	  .help = "norm-2001 (no outage in 30 days) or standard" },
+	{ .name = "port_owner", .type = KEY_CHOICE, PLAN_AT(owners.port), .preset = "client", .names = owner_names,
+	  .help = "whose the port is that the agent sits on: client or provider" },
+	{ .name = "gateway_owner", .type = KEY_CHOICE, PLAN_AT(owners.gateway), .preset = "client", .names = owner_names,
+	  .help = "whose the gateway is: client or provider" },
+	{ .name = "resolver_owner", .type = KEY_CHOICE, PLAN_AT(owners.resolver), .preset = "provider", .names = owner_names,
+	  .help = "whose the name server is: client or provider" },
 	{ .name = "interval", .type = KEY_DURATION, PLAN_AT(interval_ms), .preset = "15m", .min = SECOND_MS, .max = DAY_MS,
 	  .help = "one probe a leg in each" },
 	{ .name = "budget", .type = KEY_SIZE, PLAN_AT(budget_bytes), .preset = "20GB", .min = 1, .max = TIB,
@@ -192,6 +198,44 @@ static const struct key capacity_rows[] = {
 	END,
 };
 
+static const struct key outage_rows[] = {
+	{ .name = "brief_from", .type = KEY_DURATION, AT(outages.brief_from_ms), .preset = "10s", .max = DAY_MS,
+	  .help = "shorter interruptions are dropped" },
+	{ .name = "outage_from", .type = KEY_DURATION, AT(outages.outage_from_ms), .preset = "60s", .min = 1, .max = DAY_MS,
+	  .help = "shorter ones are brief and counted apart" },
+	{ .name = "merge_gap", .type = KEY_DURATION, AT(outages.merge_gap_ms), .preset = "120s", .max = DAY_MS,
+	  .help = "two of one cause less than this apart are one" },
+	{ .name = "site_power_percent", .type = KEY_INTEGER, AT(outages.site_power_percent), .preset = "60", .min = 1, .max = 100,
+	  .help = "the power of a site failed: at least this share of its agents came back" },
+	{ .name = "site_power_within", .type = KEY_DURATION, AT(outages.site_power_within_ms), .preset = "120s", .max = DAY_MS,
+	  .help = "within this of each other" },
+	{ .name = "coverage_percent", .type = KEY_INTEGER, AT(outages.coverage_percent), .preset = "90", .min = 1, .max = 100,
+	  .help = "with less coverage no availability is given and nothing is proven" },
+	END,
+};
+
+static const struct key reliability_rows[] = {
+	{ .name = "window", .type = KEY_DURATION, AT(reliability.window_ms), .preset = "30d", .min = SECOND_MS, .max = 365 * DAY_MS,
+	  .help = "a line is unreliable when within this" },
+	{ .name = "outages", .type = KEY_INTEGER, AT(reliability.outages), .preset = "4", .min = 1, .max = WINDOW_MAX,
+	  .help = "it had so many outages" },
+	{ .name = "down", .type = KEY_DURATION, AT(reliability.down_ms), .preset = "216m", .max = 365 * DAY_MS,
+	  .help = "or was down for longer than this" },
+	{ .name = "briefs", .type = KEY_INTEGER, AT(reliability.briefs), .preset = "20", .min = 1, .max = WINDOW_MAX,
+	  .help = "or had so many brief interruptions" },
+	{ .name = "briefs_within", .type = KEY_DURATION, AT(reliability.briefs_within_ms), .preset = "24h", .min = SECOND_MS,
+	  .max = 30 * DAY_MS, .help = "within this" },
+	{ .name = "proof", .type = KEY_DURATION, AT(reliability.proof_ms), .preset = "14d", .min = SECOND_MS, .max = 365 * DAY_MS,
+	  .help = "it is proven reliable again after this time" },
+	{ .name = "proof_outages", .type = KEY_INTEGER, AT(reliability.proof_outages), .preset = "1", .max = WINDOW_MAX,
+	  .help = "with at most so many outages" },
+	{ .name = "proof_down", .type = KEY_DURATION, AT(reliability.proof_down_ms), .preset = "20m", .max = 365 * DAY_MS,
+	  .help = "and down for less than this" },
+	{ .name = "proof_every", .type = KEY_DURATION, AT(reliability.proof_step_ms), .preset = "1d", .min = SECOND_MS, .max = DAY_MS,
+	  .help = "looked at so often, counted from midnight UTC" },
+	END,
+};
+
 static const struct key schedule_rows[] = {
 	{ .name = "report", .type = KEY_DURATION, AT(report_ms), .preset = "5m", .min = SECOND_MS, .max = DAY_MS,
 	  .help = "how often agents report" },
@@ -227,6 +271,9 @@ const struct key collector_keys[] = {
 	  .help = "when a defect opens and when its repair is proven; times are for an interval of 15m and scale with it" },
 	{ .name = "capacity_decision", .type = KEY_MAP, .children = capacity_rows,
 	  .help = "the same for promises that only capacity probes can test; as it stands, not scaled" },
+	{ .name = "outages", .type = KEY_MAP, .children = outage_rows, .help = "what counts as an outage" },
+	{ .name = "reliability", .type = KEY_MAP, .children = reliability_rows,
+	  .help = "when a line is unreliable, and when that is over; norm-2001 allows no outage in either" },
 	{ .name = "schedule", .type = KEY_MAP, .children = schedule_rows, .help = "how often" },
 	{ .name = "keep_reports", .type = KEY_DURATION, AT(keep_reports_ms), .preset = "35d", .min = SECOND_MS,
 	  .max = 3650 * DAY_MS, .help = "how long the bytes of reports stay, as received" },
@@ -355,12 +402,20 @@ int collector_config_read(const char *path, struct collector_config *ret_config,
 	if (keys_read_file(path, collector_keys, check_config, ret_config, ret_faults, err) < 0)
 		return -1;
 	complete_capacity(&ret_config->decision, &ret_config->capacity_decision);
+	ret_config->reliability.reopen_within_ms = ret_config->decision.reopen_within_ms;
 	return 0;
 }
 
 void collector_config_free(struct collector_config *config)
 {
 	keys_free(collector_keys, config);
+}
+
+struct outage_owners collector_config_owners(const struct service_plan *plan)
+{
+	static const struct outage_owners usual = { .port = OWNER_CLIENT, .gateway = OWNER_CLIENT, .resolver = OWNER_PROVIDER };
+
+	return plan ? plan->owners : usual;
 }
 
 const struct service_plan *collector_config_find_plan(const struct collector_config *config, const char *name)

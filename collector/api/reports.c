@@ -14,6 +14,7 @@
 #include "collector/evaluate.h"
 #include "collector/store/measurements.h"
 #include "collector/store/orders.h"
+#include "collector/store/outages.h"
 #include "collector/store/rollups.h"
 
 #define TIME_MS_MAX    INT64_C(32503680000000)   /* the year 3000 */
@@ -66,7 +67,7 @@ static int check_event(struct report_event *event, struct err *err)
 		return err_set(err, ERR_INPUT, "larger than %d bytes", REPORT_EVENT_MAX_BYTES);
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
 		if (!strcmp(event->type, types[i]))
-			return 0;
+			return outage_event_check(event->type, event->object, err);
 	return err_set(err, ERR_INPUT, "type: no such type of event");
 }
 
@@ -195,7 +196,7 @@ static int keep_report(struct api_call *call, struct txn *txn, bool copied, stru
 }
 
 static int store_event(struct txn *txn, const struct line *line, int64_t spool, struct report_event *event,
-		       int64_t from_ms[LEG_COUNT], struct err *err)
+		       int64_t from_ms[LEG_COUNT], int64_t *reliable_from_ms, struct err *err)
 {
 	const struct measurement *m = &event->measurement;
 
@@ -204,7 +205,8 @@ static int store_event(struct txn *txn, const struct line *line, int64_t spool, 
 	if (!event->counted)
 		return 0;
 	if (!event->is_measurement)
-		return event_put(txn, line, spool, event->seq, event->type, event->object, err);
+		return event_put(txn, line, spool, event->seq, event->type, event->object, err) < 0 ? -1 :
+		       outage_event_put(txn, line, spool, event->seq, event->type, event->object, reliable_from_ms, err);
 	if (m->started_ms < from_ms[m->leg])
 		from_ms[m->leg] = m->started_ms;
 	if (measurement_put(txn, line, spool, event->seq, m, err) < 0)
@@ -228,7 +230,7 @@ static int find_missing(struct txn *txn, int64_t spool, struct report *report, s
 static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 {
 	struct ingest *ingest = call->state;
-	int64_t from_ms[LEG_COUNT] = { INT64_MAX, INT64_MAX };
+	int64_t from_ms[LEG_COUNT] = { INT64_MAX, INT64_MAX }, reliable_from_ms = INT64_MAX;
 	int64_t spool;
 
 	if (ingest->report.event_count == 0)
@@ -237,7 +239,8 @@ static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 	    events_mark(txn, spool, ingest->report.events[0].seq, call->now.realtime_ms, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ingest->report.event_count; i++)
-		if (store_event(txn, &ingest->line, spool, &ingest->report.events[i], from_ms, err) < 0)
+		if (store_event(txn, &ingest->line, spool, &ingest->report.events[i], from_ms, &reliable_from_ms,
+				err) < 0)
 			return -1;
 	if (find_missing(txn, spool, &ingest->report, err) < 0)
 		return -1;

@@ -31,6 +31,7 @@ static const char *const migrations[] = {
 	" revision INTEGER NOT NULL);"   /* of what its agent is asked to do; the newest of all lines is the highest */
 	"CREATE INDEX line_by_client ON line (client, id);"
 	"CREATE INDEX line_by_revision ON line (revision);"
+	"CREATE INDEX line_by_node ON line (node);"
 
 	/* Parents carry no reference: a topology arrives in any order. */
 	"CREATE TABLE node (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL) WITHOUT ROWID;"
@@ -162,6 +163,27 @@ static const char *const migrations[] = {
 	" median_bps INTEGER,"
 	" p95_bps INTEGER,"
 	" PRIMARY KEY (client, line, leg, span, from_ms)) WITHOUT ROWID;"
+
+	"CREATE TABLE outage ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" started_ms INTEGER NOT NULL,"
+	" spool INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" cause INTEGER NOT NULL,"
+	" ended_ms INTEGER,"             /* NULL while it is under way */
+	" down_ms INTEGER,"
+	" shortest_ms INTEGER,"
+	" longest_ms INTEGER,"
+	" PRIMARY KEY (client, line, started_ms, spool, seq)) WITHOUT ROWID;"
+	"CREATE INDEX outage_by_end ON outage (ended_ms);"
+	"CREATE TABLE watch ("           /* when the line's agent was watching; ranges are apart */
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" from_ms INTEGER NOT NULL,"
+	" to_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, from_ms)) WITHOUT ROWID;"
+	"CREATE INDEX watch_by_end ON watch (to_ms);"
 
 	"CREATE TABLE probe_order ("
 	" client INTEGER NOT NULL,"
