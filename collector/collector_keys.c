@@ -100,6 +100,8 @@ static const struct key file_rows[] = {
 	  .help = "its length; without it the server's word is taken" },
 	{ .name = "nonce", .type = KEY_CHOICE, FILE_AT(nonce_required), .preset = "optional", .names = nonce_names,
 	  .help = "whether the server must echo the nonce: optional or required" },
+	{ .name = "canaries", .type = KEY_TEXTS, FILE_AT(canaries), .min = 1, .max = ID_LENGTH_MAX,
+	  .help = "lines of agents that stand beside its server; when they are slow, it is the server" },
 	END,
 };
 
@@ -236,6 +238,32 @@ static const struct key reliability_rows[] = {
 	END,
 };
 
+static const struct key guard_rows[] = {
+	{ .name = "bad_min", .type = KEY_INTEGER, AT(guard.bad_min), .preset = "5", .min = 1, .max = 1000000,
+	  .help = "not the lines' fault: in one interval at least so many are bad," },
+	{ .name = "bad_percent", .type = KEY_INTEGER, AT(guard.bad_percent), .preset = "20", .min = 1, .max = 100,
+	  .help = "at least this share of those measured," },
+	{ .name = "branches", .type = KEY_INTEGER, AT(guard.branches), .preset = "2", .min = 1, .max = 1000,
+	  .help = "under at least so many top-level branches of the topology," },
+	{ .name = "false_per_million", .type = KEY_INTEGER, AT(guard.false_per_million), .preset = "1", .min = 1, .max = 1000000,
+	  .help = "and at least as many as chance reaches in so many intervals of a million" },
+	{ .name = "base_percent", .type = KEY_INTEGER, AT(guard.base_percent), .preset = "2", .min = 1, .max = 100,
+	  .help = "share of bad probes that chance is reckoned with until there is a base" },
+	{ .name = "base_window", .type = KEY_DURATION, AT(guard.base_ms), .preset = "28d", .min = GUARD_BASE_DAYS * SECOND_MS,
+	  .max = 365 * DAY_MS, .help = "how far back that share is counted" },
+	{ .name = "canary_percent", .type = KEY_INTEGER, AT(guard.canary_percent), .preset = "80", .min = 1, .max = 100,
+	  .help = "a canary is slow below this share of its median" },
+	{ .name = "canary_window", .type = KEY_DURATION, AT(guard.canary_ms), .preset = "7d", .min = SECOND_MS,
+	  .max = 365 * DAY_MS, .help = "over this long" },
+	END,
+};
+
+static const struct key incident_rows[] = {
+	{ .name = "good_percent", .type = KEY_INTEGER, AT(incident_good_percent), .preset = "80", .min = 1, .max = 100,
+	  .help = "an incident is proven gone: this share of the lines it affected is good again" },
+	END,
+};
+
 static const struct key schedule_rows[] = {
 	{ .name = "report", .type = KEY_DURATION, AT(report_ms), .preset = "5m", .min = SECOND_MS, .max = DAY_MS,
 	  .help = "how often agents report" },
@@ -274,6 +302,9 @@ const struct key collector_keys[] = {
 	{ .name = "outages", .type = KEY_MAP, .children = outage_rows, .help = "what counts as an outage" },
 	{ .name = "reliability", .type = KEY_MAP, .children = reliability_rows,
 	  .help = "when a line is unreliable, and when that is over; norm-2001 allows no outage in either" },
+	{ .name = "guard", .type = KEY_MAP, .children = guard_rows,
+	  .help = "when many lines are slow at once and it is not the lines" },
+	{ .name = "incidents", .type = KEY_MAP, .children = incident_rows, .help = "when one cause of many defects is over" },
 	{ .name = "schedule", .type = KEY_MAP, .children = schedule_rows, .help = "how often" },
 	{ .name = "keep_reports", .type = KEY_DURATION, AT(keep_reports_ms), .preset = "35d", .min = SECOND_MS,
 	  .max = 3650 * DAY_MS, .help = "how long the bytes of reports stay, as received" },
@@ -426,4 +457,14 @@ const struct service_plan *collector_config_find_plan(const struct collector_con
 		if (!strcmp(plans[i].name, name))
 			return &plans[i];
 	return NULL;
+}
+
+int64_t collector_config_cell_ms(const struct collector_config *config)
+{
+	const struct service_plan *plans = config->service_plans.items;
+	int64_t cell_ms = INT64_MAX;
+
+	for (size_t i = 0; i < config->service_plans.count; i++)
+		cell_ms = plans[i].interval_ms < cell_ms ? plans[i].interval_ms : cell_ms;
+	return cell_ms == INT64_MAX ? RULE_INTERVAL_MS : cell_ms;
 }

@@ -10,6 +10,7 @@
 #include "agent/base/keys.h"
 #include "collector/decide/outages.h"
 #include "collector/decide/reliability.h"
+#include "collector/decide/guard.h"
 #include "collector/decide/rule.h"
 
 #define KEEP_MEASUREMENTS_LEAST_MS INT64_C(3456000000)   /* 40 days: the month that a line is judged by, and what a late fact is judged with */
@@ -22,6 +23,7 @@ struct served_file {
 	char *sha256;           /* 64 lower-case hexadecimal digits */
 	int64_t size_bytes;     /* 0 when not stated */
 	int nonce_required;     /* 1: "nonce: required" */
+	struct key_texts canaries;   /* lines of agents beside its server (H4) */
 };
 
 struct service_plan {
@@ -49,6 +51,8 @@ struct collector_config {
 	struct decision_rule capacity_decision;   /* of promises that capacity probes test; what it does not set is as in decision */
 	struct outage_rule outages;
 	struct reliability_rule reliability;      /* the profile standard; reopen_within_ms is that of decision */
+	struct guard_rule guard;
+	int64_t incident_good_percent;            /* 12.5: of the lines affected, good again when an incident is proven gone */
 	int64_t report_ms;            /* how often agents report */
 	int64_t order_expires_ms;     /* an order that nobody answered */
 	int64_t keep_reports_ms;      /* bytes of reports as received */
@@ -77,5 +81,8 @@ struct outage_owners collector_config_owners(const struct service_plan *plan);
 
 /* NULL when there is none of that name. */
 const struct service_plan *collector_config_find_plan(const struct collector_config *config, const char *name);
+
+/* The cells of H5: the shortest interval of any plan; 15 min when there is none. */
+int64_t collector_config_cell_ms(const struct collector_config *config);
 
 #endif

@@ -45,6 +45,10 @@ static void test_sample_loads_with_the_defaults(void **state)
 	assert_string_equal(config.time_zone, "UTC");
 	assert_memory_equal(&config.decision, &rule, sizeof rule);
 	assert_memory_equal(&config.capacity_decision, &capacity, sizeof capacity);
+	assert_memory_equal(&config.guard, (&(struct guard_rule){ 5, 20, 2, 1, 2, INT64_C(2419200000), 80, 604800000 }),
+			    sizeof config.guard);
+	assert_int_equal(config.incident_good_percent, 80);
+	assert_int_equal(collector_config_cell_ms(&config), 900000);
 	assert_int_equal(config.report_ms, 300000);
 	assert_int_equal(config.keep_reports_ms, INT64_C(3024000000));
 	assert_int_equal(config.keep_measurements_ms, INT64_C(15552000000));
