@@ -9,6 +9,7 @@
 #include "agent/base/err.h"
 #include "agent/base/keys.h"
 #include "collector/decide/rule.h"
+#include "collector/decide/silence.h"
 
 struct served_file {
 	char *name;
@@ -43,6 +44,9 @@ struct collector_config {
 	struct decision_rule decision;
 	struct decision_rule capacity_decision;   /* of promises that capacity probes test; what it does not set is as in decision */
 	int64_t report_ms;            /* how often agents report */
+	struct silence_rule silence;
+	char *check_url;              /* that the collector asks itself by; NULL: its public_url, or made from listen */
+	char *check_ca_file;          /* NULL: its own certificate, or the system's authorities */
 	int64_t order_expires_ms;     /* an order that nobody answered */
 	int64_t keep_reports_ms;      /* bytes of reports as received */
 	int64_t max_connections;

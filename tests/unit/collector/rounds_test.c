@@ -46,7 +46,7 @@ static void test_rounds_come_again(void **state)
 	const struct round table[] = {
 		{ "often", 1, run_often, &bench },
 		{ "seldom", HOUR_MS, run_seldom, &bench },
-		{ "failing", 1, run_failing, &bench },
+		{ "failing", 100, run_failing, &bench },
 	};
 	const struct store_options options = { .path = bench.path, .loop = &bench.loop, .readers = 1 };
 
