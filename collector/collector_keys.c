@@ -272,6 +272,42 @@ static const struct key schedule_rows[] = {
 	END,
 };
 
+static const struct key silence_rows[] = {
+	{ .name = "late_reports", .type = KEY_INTEGER, AT(silence.late_reports), .preset = "2", .min = 1, .max = 1000,
+	  .help = "an agent is late when it was not heard for longer than so many reports take" },
+	{ .name = "silent_reports", .type = KEY_INTEGER, AT(silence.silent_reports), .preset = "3", .min = 1, .max = 1000,
+	  .help = "and silent after so many" },
+	{ .name = "silent_extra", .type = KEY_DURATION, AT(silence.silent_extra_ms), .preset = "60s", .max = DAY_MS,
+	  .help = "and this" },
+	{ .name = "ticket_after", .type = KEY_DURATION, AT(silence.ticket_after_ms), .preset = "60m", .min = SECOND_MS,
+	  .max = 30 * DAY_MS, .help = "a line that is always on and silent for so long gets a ticket" },
+	{ .name = "guard_least", .type = KEY_INTEGER, AT(silence.guard_least), .preset = "5", .min = 1, .max = 1000000,
+	  .help = "many agents at once are so many" },
+	{ .name = "guard_percent", .type = KEY_INTEGER, AT(silence.guard_percent), .preset = "20", .min = 1, .max = 100,
+	  .help = "and this share of the others" },
+	{ .name = "guard_deviations", .type = KEY_INTEGER, AT(silence.guard_deviations), .preset = "6", .min = 1, .max = 1000,
+	  .help = "or so many deviations above what this hour of the week brings" },
+	{ .name = "guard_left_percent", .type = KEY_INTEGER, AT(silence.guard_left_percent), .preset = "20", .max = 99,
+	  .help = "it is over when at most this share of them is not heard" },
+	{ .name = "hold_reports", .type = KEY_INTEGER, AT(silence.hold_reports), .preset = "3", .min = 1, .max = 1000,
+	  .help = "after a start nothing is judged for so many reports" },
+	{ .name = "hold_extra", .type = KEY_DURATION, AT(silence.hold_extra_ms), .preset = "5m", .max = DAY_MS,
+	  .help = "and this" },
+	{ .name = "check_every", .type = KEY_DURATION, AT(silence.check_every_ms), .preset = "60s", .min = SECOND_MS,
+	  .max = DAY_MS, .help = "how often the collector looks at its agents and at itself" },
+	{ .name = "check_commit", .type = KEY_DURATION, AT(silence.check_commit_ms), .preset = "1s", .min = 1, .max = DAY_MS,
+	  .help = "a commit takes less" },
+	{ .name = "check_disk_percent", .type = KEY_INTEGER, AT(silence.check_disk_percent), .preset = "5", .max = 99,
+	  .help = "more than this share of the database's disk is free" },
+	{ .name = "check_clock_step", .type = KEY_DURATION, AT(silence.check_clock_step_ms), .preset = "2s", .min = 1,
+	  .max = DAY_MS, .help = "the clock steps by no more" },
+	{ .name = "check_url", .type = KEY_TEXT, AT(check_url), .check = key_check_url,
+	  .help = "the address that it asks itself by; public_url unless given" },
+	{ .name = "check_ca_file", .type = KEY_TEXT, AT(check_ca_file),
+	  .help = "whom that address's certificate is held against; tls.certificate unless given" },
+	END,
+};
+
 static const struct key log_rows[] = {
 	{ .name = "level", .type = KEY_CHOICE, AT(log_level), .preset = "info", .names = log_level_names,
 	  .help = "error, warning, info or debug" },
@@ -306,6 +342,8 @@ const struct key collector_keys[] = {
 	  .help = "when many lines are slow at once and it is not the lines" },
 	{ .name = "incidents", .type = KEY_MAP, .children = incident_rows, .help = "when one cause of many defects is over" },
 	{ .name = "schedule", .type = KEY_MAP, .children = schedule_rows, .help = "how often" },
+	{ .name = "silence", .type = KEY_MAP, .children = silence_rows,
+	  .help = "when an agent that is not heard means something" },
 	{ .name = "keep_reports", .type = KEY_DURATION, AT(keep_reports_ms), .preset = "35d", .min = SECOND_MS,
 	  .max = 3650 * DAY_MS, .help = "how long the bytes of reports stay, as received" },
 	{ .name = "keep_measurements", .type = KEY_DURATION, AT(keep_measurements_ms), .preset = "180d",
@@ -434,6 +472,7 @@ int collector_config_read(const char *path, struct collector_config *ret_config,
 		return -1;
 	complete_capacity(&ret_config->decision, &ret_config->capacity_decision);
 	ret_config->reliability.reopen_within_ms = ret_config->decision.reopen_within_ms;
+	ret_config->silence.report_ms = ret_config->report_ms;
 	return 0;
 }
 

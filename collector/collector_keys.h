@@ -12,6 +12,7 @@
 #include "collector/decide/reliability.h"
 #include "collector/decide/guard.h"
 #include "collector/decide/rule.h"
+#include "collector/decide/silence.h"
 
 #define KEEP_MEASUREMENTS_LEAST_MS INT64_C(3456000000)   /* 40 days: the month that a line is judged by, and what a late fact is judged with */
 
@@ -54,6 +55,9 @@ struct collector_config {
 	struct guard_rule guard;
 	int64_t incident_good_percent;            /* 12.5: of the lines affected, good again when an incident is proven gone */
 	int64_t report_ms;            /* how often agents report */
+	struct silence_rule silence;
+	char *check_url;              /* that the collector asks itself by; NULL: its public_url, or made from listen */
+	char *check_ca_file;          /* NULL: its own certificate, or the system's authorities */
 	int64_t order_expires_ms;     /* an order that nobody answered */
 	int64_t keep_reports_ms;      /* bytes of reports as received */
 	int64_t keep_measurements_ms; /* each of them; then their roll-ups, by hour ... */
