@@ -10,27 +10,30 @@
 
 #define NONE JSON_ABSENT
 
+#define SAMPLE(at_ms, bps, judged, made_by) \
+	{ .started_ms = at_ms, .throughput_bps = bps, .threshold_bps = 1, .judgement = judged, .trigger = made_by }
+
 static const struct {
 	const char *name;
 	struct sample samples[6];   /* ends with a threshold of 0 */
 	struct rollup want;
 } cases[] = {
 	{ "nothing", { { 0 } }, { 5, 0, 0, 0, 0, { NONE, NONE, NONE, NONE, NONE } } },
-	{ "one good", { { 1, 0, 0, 70, 1, JUDGED_GOOD, 0, TRIGGER_SCHEDULE } }, { 5, 1, 1, 0, 0, { 70, 70, 70, 70, 70 } } },
+	{ "one good", { SAMPLE(1, 70, JUDGED_GOOD, TRIGGER_SCHEDULE) }, { 5, 1, 1, 0, 0, { 70, 70, 70, 70, 70 } } },
 	{ "marginal is neither good nor bad, and its figure counts",
-	  { { 1, 0, 0, 70, 1, JUDGED_GOOD, 0, TRIGGER_SCHEDULE }, { 2, 0, 0, 60, 1, JUDGED_MARGINAL, 0, TRIGGER_SCHEDULE },
-	    { 3, 0, 0, 50, 1, JUDGED_BAD, 0, TRIGGER_SCHEDULE } },
+	  { SAMPLE(1, 70, JUDGED_GOOD, TRIGGER_SCHEDULE), SAMPLE(2, 60, JUDGED_MARGINAL, TRIGGER_SCHEDULE),
+	    SAMPLE(3, 50, JUDGED_BAD, TRIGGER_SCHEDULE) },
 	  { 5, 3, 1, 1, 0, { 60, 50, 50, 50, 70 } } },
 	{ "what is not valid is unmeasured, and its figure does not count",
-	  { { 1, 0, 0, 70, 1, JUDGED_UNRESOLVED, 0, TRIGGER_SCHEDULE }, { 2, 0, 0, 1, 1, JUDGED_INVALID, 0, TRIGGER_SCHEDULE },
-	    { 3, 0, 0, NONE, 1, JUDGED_FAILED, 0, TRIGGER_SCHEDULE }, { 4, 0, 0, NONE, 1, JUDGED_SKIPPED, 0, TRIGGER_SCHEDULE } },
+	  { SAMPLE(1, 70, JUDGED_UNRESOLVED, TRIGGER_SCHEDULE), SAMPLE(2, 1, JUDGED_INVALID, TRIGGER_SCHEDULE),
+	    SAMPLE(3, NONE, JUDGED_FAILED, TRIGGER_SCHEDULE), SAMPLE(4, NONE, JUDGED_SKIPPED, TRIGGER_SCHEDULE) },
 	  { 5, 4, 0, 0, 4, { NONE, NONE, NONE, NONE, NONE } } },
 	{ "only scheduled ones count: the others gather where it is bad",
-	  { { 1, 0, 0, 10, 1, JUDGED_BAD, 0, TRIGGER_EXTRA }, { 2, 0, 0, 11, 1, JUDGED_BAD, 0, TRIGGER_ORDER },
-	    { 3, 0, 0, 12, 1, JUDGED_BAD, 0, TRIGGER_CHECK }, { 4, 0, 0, 90, 1, JUDGED_GOOD, 0, TRIGGER_SCHEDULE } },
+	  { SAMPLE(1, 10, JUDGED_BAD, TRIGGER_EXTRA), SAMPLE(2, 11, JUDGED_BAD, TRIGGER_ORDER),
+	    SAMPLE(3, 12, JUDGED_BAD, TRIGGER_CHECK), SAMPLE(4, 90, JUDGED_GOOD, TRIGGER_SCHEDULE) },
 	  { 5, 1, 1, 0, 0, { 90, 90, 90, 90, 90 } } },
 	{ "a valid one without a figure is counted",
-	  { { 1, 0, 0, NONE, 1, JUDGED_BAD, 0, TRIGGER_SCHEDULE }, { 2, 0, 0, 90, 1, JUDGED_GOOD, 0, TRIGGER_SCHEDULE } },
+	  { SAMPLE(1, NONE, JUDGED_BAD, TRIGGER_SCHEDULE), SAMPLE(2, 90, JUDGED_GOOD, TRIGGER_SCHEDULE) },
 	  { 5, 2, 1, 1, 0, { 90, 90, 90, 90, 90 } } },
 };
 
