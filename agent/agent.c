@@ -397,7 +397,7 @@ static void start_prober(struct agent *agent)
 	struct prober_options options = {
 		.no_line = "lo", .fetch = agent->fetch, .clock = agent->clock, .random = agent->random,
 		.spool = keeper_spool(agent->keeper), .instruction = &agent->instruction, .interface = agent->config->interface,
-		.budget_bytes = agent->config->budget_bytes, .discard_bytes = agent->config->discard_bytes,
+		.sees_part = agent->config->sees_part, .budget_bytes = agent->config->budget_bytes, .discard_bytes = agent->config->discard_bytes,
 		.has_collector = agent->collector_url, .measured = on_measured, .arg = agent,
 	};
 

@@ -212,6 +212,7 @@ static int take_targets(const struct check_options *options, const struct agent_
 		request->trigger = TRIGGER_CHECK;
 		request->cell_ms = JSON_ABSENT;
 		request->interface = config->interface;
+		request->sees_part = config->sees_part;
 		if (take_url((enum leg)leg, urls[leg], &check->legs[leg], err) < 0)
 			return -1;
 	}

@@ -43,6 +43,7 @@ const char *const reason_names[] = {
 
 const char *const kind_names[] = { "reference", "capacity", NULL };
 const char *const trigger_names[] = { "schedule", "extra", "order", "check", NULL };
+const char *const cross_names[] = { "measured", "unknown", NULL };
 
 #define TIME_MS_MAX     INT64_C(32503680000000)   /* the year 3000 */
 #define DURATION_US_MAX MEASUREMENT_DURATION_MAX_US
@@ -89,6 +90,7 @@ static const struct json_field fields[] = {
 	FLAG(sha256_ok),
 	INTEGER(cross_rx_bps, false, 0, RATE_BPS_MAX),
 	INTEGER(cross_tx_bps, false, 0, RATE_BPS_MAX),
+	CHOICE(cross, false, cross_names),
 	FLAG(lower_bound),
 	INTEGER(family, false, 4, 6),
 	INTEGER(connections, false, 1, 16),
@@ -113,7 +115,7 @@ void measurement_init(struct measurement *measurement)
 		.cross_rx_bps = JSON_ABSENT,    .cross_tx_bps = JSON_ABSENT,   .lower_bound = JSON_ABSENT,
 		.rate_max1s_bps = JSON_ABSENT,  .steady_from_us = JSON_ABSENT, .steady_us = JSON_ABSENT,
 		.family = JSON_ABSENT,          .connections = JSON_ABSENT,    .bytes_spent = JSON_ABSENT,
-		.link_bps = JSON_ABSENT,        .cpu_percent = JSON_ABSENT,
+		.link_bps = JSON_ABSENT,        .cpu_percent = JSON_ABSENT,    .cross = CROSS_UNKNOWN,
 	};
 }
 

@@ -66,6 +66,10 @@ extern const char *const kind_names[];   /* "reference", "capacity", NULL */
 enum trigger { TRIGGER_SCHEDULE, TRIGGER_EXTRA, TRIGGER_ORDER, TRIGGER_CHECK };
 extern const char *const trigger_names[];
 
+/* K3: whether cross_rx_bps and cross_tx_bps are all of the client's own traffic. */
+enum cross { CROSS_MEASURED, CROSS_UNKNOWN };
+extern const char *const cross_names[];   /* "measured", "unknown", NULL */
+
 #define MEASUREMENT_RATE_MAX_BPS    INT64_C(1000000000000)   /* 1 Tbit/s: what a record can hold */
 #define MEASUREMENT_DURATION_MAX_US INT64_C(86400000000)     /* a day: longer than any deadline */
 
@@ -101,6 +105,7 @@ struct measurement {
 	int sha256_ok;              /* flag */
 	int64_t cross_rx_bps;       /* the client's own traffic meanwhile (5.1) */
 	int64_t cross_tx_bps;
+	int cross;                  /* enum cross */
 	int lower_bound;            /* flag: throughput_bps proves only "at least" (T8) */
 	int64_t family;             /* 4 or 6: the version of IP */
 	int64_t connections;        /* of a capacity probe (S5) */

@@ -172,7 +172,8 @@ static void on_loaded(void *arg, const struct full_load_result *load)
 
 	record_transfer(&probe->record, speaker);
 	record_load(&probe->record, load);
-	record_cross_traffic(&probe->record, &probe->before, probe->interface, speaker, load->bytes_spent);   /* also bytes never read */
+	record_cross_traffic(&probe->record, &probe->before, probe->interface, probe->request.probe.sees_part, speaker,
+			     load->bytes_spent);   /* also bytes never read */
 	record_judgement(probe, load);
 	if (probe->record.judgement == JUDGED_FAILED)
 		log_info("capacity probe of %s (%s): %s: %s", leg_names[probe->record.leg], probe->record.file,

@@ -202,6 +202,7 @@ static struct probe_request make_request(const struct prober *prober)
 		.order = job->order[0] ? job->order : NULL,
 		.cell_ms = job->cell_ms,
 		.interface = prober->options.interface,
+		.sees_part = prober->options.sees_part,
 		.in_maintenance = instruction_in_maintenance(instruction(prober), now(prober).realtime_ms),
 	};
 }

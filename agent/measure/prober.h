@@ -27,6 +27,7 @@ struct prober_options {
 	struct spool *spool;
 	const struct instruction *instruction;   /* in force; read anew for each probe */
 	const char *interface;                   /* bind to it, or NULL */
+	bool sees_part;                          /* not all of the site's traffic (K3) */
 	int64_t budget_bytes;                    /* this agent's own limit a month */
 	int64_t discard_bytes;                   /* S6 */
 	bool has_collector;                      /* P5 binds */

@@ -84,7 +84,7 @@ int measurement_put(struct txn *txn, const struct line *line, int64_t spool, int
 	db_bind_integer(statement, ":bytes", m->bytes);
 	db_bind_integer(statement, ":duration_us", m->duration_us);
 	db_bind_optional(statement, ":first_byte_us", m->first_byte_us);
-	db_bind_optional(statement, ":cross_rx_bps", m->cross_rx_bps);
+	db_bind_optional(statement, ":cross_rx_bps", m->cross == CROSS_MEASURED ? m->cross_rx_bps : JSON_ABSENT);
 	return db_run(statement, err);
 }
 

@@ -105,7 +105,7 @@ static const char *const migrations[] = {
 	" bytes INTEGER NOT NULL,"
 	" duration_us INTEGER NOT NULL,"
 	" first_byte_us INTEGER,"
-	" cross_rx_bps INTEGER,"
+	" cross_rx_bps INTEGER,"        /* NULL: unknown, or known in part only (K3) */
 	" PRIMARY KEY (client, line, leg, started_ms, spool, seq)) WITHOUT ROWID;"
 
 	"CREATE TABLE event ("
