@@ -1,7 +1,8 @@
 /* prober.h - makes the probes that are due, one at a time: orders first, then what is on schedule, local before hub.
  *
  * A scheduled probe waits until the line is quiet (K1); a month's bytes are counted and kept in the spool (P4). For a
- * promise that the reference file cannot test, an order is answered by a capacity probe, and some runs end with one (P2).
+ * promise that the reference file cannot test, an order is answered by a capacity probe, and some runs end with one (P2);
+ * the delay is measured with it (L4).
  *
  * Ownership: prober_open makes it, prober_close releases it once the loop has run.
  * Threads:   the loop's.
