@@ -39,6 +39,8 @@ static void keeps_the_first(void **state)
 	m.threshold_bps = 160000;
 	m.first_byte_us = 20000;
 	m.cross_rx_bps = 0;
+	m.idle_p50_us = 2300;
+	m.loaded_p50_us = 40000;
 	m.cross = CROSS_MEASURED;
 	m.judgement = JUDGED_BAD;
 	m.reason = REASON_CONTENDED;
@@ -58,8 +60,8 @@ static void keeps_the_first(void **state)
 	assert_int_equal(sample.reason, REASON_CONTENDED);
 	assert_int_equal(sample.trigger, TRIGGER_ORDER);
 	assert_ok(measurements_get(txn, &line, LEG_HUB, &sample, 1, &array, &err));
-	assert_json(array, "[{'bytes':1048576,'cross_rx_bps':0,'duration_us':3000000,'first_byte_us':20000,'judgement':'bad',"
-			   "'kind':'capacity','leg':'hub','rate_user_bps':2796202,'reason':'contended','started_ms':1000,"
+	assert_json(array, "[{'bytes':1048576,'cross_rx_bps':0,'duration_us':3000000,'first_byte_us':20000,'idle_p50_us':2300,'judgement':'bad',"
+			   "'kind':'capacity','leg':'hub','loaded_p50_us':40000,'rate_user_bps':2796202,'reason':'contended','started_ms':1000,"
 			   "'threshold_bps':160000,'throughput_bps':2900000,'trigger':'order'}]");
 	json_decref(array);
 
