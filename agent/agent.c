@@ -185,6 +185,8 @@ static void on_measured(void *arg, const struct measurement *measurement)
 
 	append(agent, "measurement", measurement->started_ms, measurement_to_json(measurement));
 	say_measured(measurement);
+	if (measurement->judgement == JUDGED_FAILED && agent->watch)
+		watch_transfer_failed(agent->watch, (enum leg)measurement->leg, (enum reason)measurement->reason);
 	if (measurement->trigger == TRIGGER_ORDER && agent->uplink)
 		uplink_report(agent->uplink);
 	wake(agent);
