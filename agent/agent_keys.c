@@ -50,6 +50,8 @@ static int check_target(char *target, struct err *err)
 #define FILE_AT(member) .offset = offsetof(struct reference_file, member)
 #define END             { .name = NULL }
 
+static const char *const yes_no[] = { "yes", "no", NULL };
+
 static const struct key collector_rows[] = {
 	{ .name = "url", .type = KEY_TEXT, AT(collector_url), .check = key_check_url,
 	  .help = "where reports go; without it the agent works alone" },
@@ -163,6 +165,8 @@ const struct key agent_keys[] = {
 	{ .name = "spool", .type = KEY_MAP, .children = spool_rows, .help = "what waits for the collector" },
 	{ .name = "interface", .type = KEY_TEXT, AT(interface), .min = 1, .max = 15,
 	  .help = "bind to it and watch its counters; without it whichever the route takes" },
+	{ .name = "sees_all_traffic", .type = KEY_CHOICE, AT(sees_part), .preset = "yes", .names = yes_no,
+	  .help = "no where other machines use the line too: no measurement then claims to know the client's own traffic" },
 	{ .name = "targets_allowed", .type = KEY_TEXTS, AT(targets_allowed), .check = check_target,
 	  .help = "hosts and networks that an instruction may name; without it those learnt at enrolment" },
 	{ .name = "reference_files", .type = KEY_LIST, AT(reference_files), .children = file_rows,

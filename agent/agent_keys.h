@@ -35,6 +35,7 @@ struct agent_config {
 	char *state_dir;
 	int64_t spool_max_bytes;
 	char *interface;                /* NULL: whichever the route takes */
+	int sees_part;                  /* 1: "sees_all_traffic: no" (K3) */
 	struct key_texts targets_allowed;
 	struct key_list reference_files;   /* struct reference_file */
 	int64_t local_min_bps, hub_min_bps;   /* 0: no threshold */

@@ -77,6 +77,12 @@ static void record_load(struct measurement *record, const struct full_load_resul
 		record->rate_max1s_bps = steady->max1s_bps;
 }
 
+/* Something on the way may hold up the handshake alone (RFC 6349): what the running probe saw counts for more (L3). */
+static void record_rtt(struct measurement *record, const struct tcp_log *tcp)
+{
+	record->rtt_us = tcp->count ? tcp->smallest.value[TCP_MIN_RTT] : record->connect_us;
+}
+
 /* --- judging --- */
 
 /* Of a whole body of the first connection only. */
@@ -171,7 +177,9 @@ static void on_loaded(void *arg, const struct full_load_result *load)
 
 	record_transfer(&probe->record, speaker);
 	record_load(&probe->record, load);
-	record_cross_traffic(&probe->record, &probe->before, probe->interface, speaker, load->bytes_spent);   /* also bytes never read */
+	record_rtt(&probe->record, &load->tcp);
+	record_cross_traffic(&probe->record, &probe->before, probe->interface, probe->request.probe.sees_part, speaker,
+			     load->bytes_spent);   /* also bytes never read */
 	record_judgement(probe, load);
 	if (probe->record.judgement == JUDGED_FAILED)
 		log_info("capacity probe of %s (%s): %s: %s", leg_names[probe->record.leg], probe->record.file,

@@ -131,7 +131,8 @@ static void on_transfer_done(void *arg, const struct transfer_result *result)
 	struct probe *probe = arg;
 
 	record_transfer(&probe->record, result);
-	record_cross_traffic(&probe->record, &probe->before, probe->interface, result, result->bytes);
+	record_cross_traffic(&probe->record, &probe->before, probe->interface, probe->request.sees_part, result,
+			     result->bytes);
 	record_judgement(probe, result);
 	if (probe->record.judgement == JUDGED_FAILED)
 		log_info("probe of %s (%s): %s%s%s", leg_names[probe->record.leg], probe->record.file,

@@ -26,6 +26,7 @@ struct probe_request {
 	const char *order;             /* id of the order it answers, or NULL */
 	int64_t cell_ms;               /* start of the schedule cell, or JSON_ABSENT */
 	const char *interface;         /* bind to it, or NULL */
+	bool sees_part;                /* other machines use the line too, and their traffic is not seen (K3) */
 	bool in_maintenance;
 	struct busy_limits server_busy;
 };

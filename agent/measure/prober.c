@@ -12,8 +12,8 @@
 #include "agent/base/mem.h"
 #include "agent/measure/budget.h"
 #include "agent/measure/capacity.h"
-#include "agent/measure/capacity_probe.h"
 #include "agent/measure/capacity_times.h"
+#include "agent/measure/loaded_probe.h"
 #include "agent/measure/probe.h"
 #include "agent/measure/quiet.h"
 #include "agent/measure/record.h"
@@ -58,7 +58,7 @@ struct prober {
 	long versions[SURVEY_VERSIONS];
 	int version_count, version;     /* of a capacity probe: all, and the one under way */
 	struct probe *probe;
-	struct capacity_probe *capacity;
+	struct loaded_probe *capacity;
 };
 
 static void start_next(struct prober *prober);
@@ -203,6 +203,7 @@ static struct probe_request make_request(const struct prober *prober)
 		.order = job->order[0] ? job->order : NULL,
 		.cell_ms = job->cell_ms,
 		.interface = prober->options.interface,
+		.sees_part = prober->options.sees_part,
 		.in_maintenance = instruction_in_maintenance(instruction(prober), now(prober).realtime_ms),
 		.server_busy = prober->options.server_busy,
 	};
@@ -264,8 +265,8 @@ static void start_capacity(struct prober *prober)
 	};
 
 	prober->state = PROBING;
-	prober->capacity = capacity_probe_start(prober->options.fetch, &prober->options.clock, &prober->options.random, &request,
-						NULL, on_measured, prober);
+	prober->capacity = loaded_probe_start(prober->options.fetch, &prober->options.clock, &prober->options.random, &request, NULL,
+					      on_measured, prober);
 }
 
 static void list_files(struct prober *prober)
@@ -549,7 +550,7 @@ void prober_close(struct prober *prober)
 	if (prober->probe)
 		probe_abort(prober->probe);
 	if (prober->capacity)
-		capacity_probe_abort(prober->capacity);
+		loaded_probe_abort(prober->capacity);
 	forget_files(prober);
 	traffic_free(&prober->before);
 	uv_close((uv_handle_t *)&prober->timer, release);

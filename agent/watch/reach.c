@@ -391,6 +391,12 @@ void reach_sweep(struct reach *reach)
 		try_level(reach, (enum ladder_level)level, true);
 }
 
+void reach_failed(struct reach *reach, enum ladder_level level)
+{
+	learn(add_beat(reach, level, false), false, true);
+	tell(reach, level);
+}
+
 void reach_void(struct reach *reach)
 {
 	for (struct beat *beat = reach->beats; beat; beat = beat->next)

@@ -40,7 +40,8 @@ int samples_from(struct txn *txn, const struct line *line, enum leg leg, int64_t
 int samples_cover(struct txn *txn, const struct line *line, enum leg leg, enum sample_stream stream, int64_t cell_ms,
 		  int64_t from_ms, int64_t before_ms, struct coverage *ret_coverage, struct err *err);
 
-/* The members of these samples' measurements as the API shows them, [{leg, started_ms, throughput_bps, …}]. */
+/* The members of these samples' measurements as the API shows them, [{leg, started_ms, throughput_bps, …}], with idle_p50_us and
+ * loaded_p50_us where they were measured. */
 int measurements_get(struct txn *txn, const struct line *line, enum leg leg, const struct sample *samples, int count,
 		     json_t **ret_array, struct err *err);
 

@@ -20,7 +20,7 @@
 	" cross_rx_bps IS NULL, leg" OF_STREAM
 
 enum {
-	MEASUREMENT_PUT, MEASUREMENT_GET, EVENT_PUT, SAMPLES_BEFORE, SAMPLES_FROM, SAMPLES_COVER, SERIES, VISIT, STATEMENT_COUNT,
+	MEASUREMENT_PUT, LOAD_DELAY_PUT, MEASUREMENT_GET, EVENT_PUT, SAMPLES_BEFORE, SAMPLES_FROM, SAMPLES_COVER, SERIES, VISIT, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -29,7 +29,10 @@ static const char *const sql[STATEMENT_COUNT] = {
 			    " VALUES (:client, :line, :leg, :started_ms, :spool, :seq, :judgement, :reason, :trigger,"
 			    " :kind, :throughput_bps, :threshold_bps, :bytes, :duration_us, :first_byte_us, :cross_rx_bps)"
 			    " ON CONFLICT DO NOTHING",
-	[MEASUREMENT_GET] = "SELECT " SHOWN " FROM measurement WHERE client = :client AND line = :line AND leg = :leg"
+	[LOAD_DELAY_PUT] = "INSERT INTO load_delay (client, line, spool, seq, idle_p50_us, loaded_p50_us)"
+			   " VALUES (:client, :line, :spool, :seq, :idle_p50_us, :loaded_p50_us) ON CONFLICT DO NOTHING",
+	[MEASUREMENT_GET] = "SELECT " SHOWN ", idle_p50_us, loaded_p50_us FROM measurement"
+			    " LEFT JOIN load_delay USING (client, line, spool, seq) WHERE client = :client AND line = :line AND leg = :leg"
 			    " AND started_ms = :started_ms AND spool = :spool AND seq = :seq",
 	[EVENT_PUT] = "INSERT INTO event (client, line, spool, seq, type, event)"
 		      " VALUES (:client, :line, :spool, :seq, :type, :event) ON CONFLICT DO NOTHING",
@@ -68,6 +71,18 @@ static sqlite3_stmt *statement_of_line(struct txn *txn, int number, const struct
 	return statement;
 }
 
+static int put_load_delay(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const struct measurement *m,
+			  struct err *err)
+{
+	sqlite3_stmt *statement = statement_of_line(txn, LOAD_DELAY_PUT, line);
+
+	db_bind_integer(statement, ":spool", spool);
+	db_bind_integer(statement, ":seq", seq);
+	db_bind_optional(statement, ":idle_p50_us", m->idle_p50_us);
+	db_bind_integer(statement, ":loaded_p50_us", m->loaded_p50_us);
+	return db_run(statement, err);
+}
+
 int measurement_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const struct measurement *m,
 		    struct err *err)
 {
@@ -86,8 +101,10 @@ int measurement_put(struct txn *txn, const struct line *line, int64_t spool, int
 	db_bind_integer(statement, ":bytes", m->bytes);
 	db_bind_integer(statement, ":duration_us", m->duration_us);
 	db_bind_optional(statement, ":first_byte_us", m->first_byte_us);
-	db_bind_optional(statement, ":cross_rx_bps", m->cross_rx_bps);
-	return db_run(statement, err) < 0 ? -1 : day_mark(txn, line, m->started_ms, err);
+	db_bind_optional(statement, ":cross_rx_bps", m->cross == CROSS_MEASURED ? m->cross_rx_bps : JSON_ABSENT);
+	if (db_run(statement, err) < 0 || day_mark(txn, line, m->started_ms, err) < 0)
+		return -1;
+	return m->loaded_p50_us != JSON_ABSENT ? put_load_delay(txn, line, spool, seq, m, err) : 0;
 }
 
 int event_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type, const json_t *event,

@@ -119,8 +119,18 @@ static const char *const migrations[] = {
 	" bytes INTEGER NOT NULL,"
 	" duration_us INTEGER NOT NULL,"
 	" first_byte_us INTEGER,"
-	" cross_rx_bps INTEGER,"
+	" cross_rx_bps INTEGER,"        /* NULL: unknown, or known in part only (K3) */
 	" PRIMARY KEY (client, line, leg, started_ms, spool, seq)) WITHOUT ROWID;"
+
+	/* Delay around a capacity probe (L4): a few rows a day, so that the others need not carry it. */
+	"CREATE TABLE load_delay ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" spool INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" idle_p50_us INTEGER,"
+	" loaded_p50_us INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, spool, seq)) WITHOUT ROWID;"
 
 	"CREATE TABLE event ("
 	" client INTEGER NOT NULL,"
