@@ -157,6 +157,20 @@ static void free_ingest(void *state)
 	free(ingest);
 }
 
+/* Lets go of the body when nothing borrows from it. On the thread that made it, that costs the least. */
+static void release_body(struct api_call *call, struct report *report)
+{
+	for (size_t i = 0; i < report->event_count; i++)
+		if (!report->events[i].is_measurement)
+			return;
+	for (size_t i = 0; i < report->event_count; i++) {
+		report->events[i].object = NULL;
+		report->events[i].type = NULL;
+	}
+	json_decref(call->input);
+	call->input = NULL;
+}
+
 /* All that the writer need not do for everybody in turn is done here. */
 int reports_read(struct api_call *call, struct txn *txn, struct err *err)
 {
@@ -173,6 +187,7 @@ int reports_read(struct api_call *call, struct txn *txn, struct err *err)
 		return -1;
 	instruction_etag(instruction, ingest->etag);
 	json_decref(instruction);
+	release_body(call, &ingest->report);
 	return 0;
 }
 
@@ -200,8 +215,6 @@ static int store_event(struct txn *txn, const struct line *line, int64_t spool, 
 {
 	const struct measurement *m = &event->measurement;
 
-	if (spool_take(txn, spool, event->seq, &event->counted, err) < 0)
-		return -1;
 	if (!event->counted)
 		return 0;
 	if (!event->is_measurement)
@@ -212,6 +225,25 @@ static int store_event(struct txn *txn, const struct line *line, int64_t spool, 
 	if (measurement_put(txn, line, spool, event->seq, m, err) < 0)
 		return -1;
 	return m->order[0] ? order_answer(txn, line, spool, event->seq, m, err) : 0;
+}
+
+/* Which events are new. Nearly always all of them, one after the other: then they are one step. */
+static int take_events(struct txn *txn, int64_t spool, struct report *report, struct err *err)
+{
+	int64_t first_seq = report->events[0].seq, last_seq = report->events[report->event_count - 1].seq;
+	bool fresh = false;
+
+	if (last_seq - first_seq == (int64_t)report->event_count - 1 &&
+	    spool_take_run(txn, spool, first_seq, last_seq, &fresh, err) < 0)
+		return -1;
+	for (size_t i = 0; i < report->event_count; i++) {
+		struct report_event *event = &report->events[i];
+
+		event->counted = fresh;
+		if (!fresh && spool_take(txn, spool, event->seq, &event->counted, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Asks for what the agent reported before this report and we do not have. A report that is repeated, because our
@@ -236,7 +268,8 @@ static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 	if (ingest->report.event_count == 0)
 		return 0;
 	if (spool_number(txn, &call->agent, ingest->report.spool, &spool, err) < 0 ||
-	    events_mark(txn, spool, ingest->report.events[0].seq, call->now.realtime_ms, err) < 0)
+	    events_mark(txn, spool, ingest->report.events[0].seq, call->now.realtime_ms, err) < 0 ||
+	    take_events(txn, spool, &ingest->report, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ingest->report.event_count; i++)
 		if (store_event(txn, &ingest->line, spool, &ingest->report.events[i], from_ms, &reliable_from_ms,

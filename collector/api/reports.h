@@ -29,8 +29,8 @@ enum generation_means generation_compare(int64_t expected, int64_t reported);
 
 struct report_event {
 	int64_t seq;
-	const char *type;                /* borrowed from the body, as object is */
-	const json_t *object;
+	const char *type;                /* borrowed from the body, as object is: both NULL for measurements, once read ... */
+	const json_t *object;            /* ... when a report has nothing else */
 	bool is_measurement;
 	struct measurement measurement;
 	bool counted;                    /* set by the writer: it was new */
