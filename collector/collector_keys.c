@@ -9,6 +9,7 @@
 #include "agent/base/key_checks.h"
 #include "agent/base/log.h"
 #include "agent/base/measurement.h"
+#include "collector/web/zone.h"
 
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS    INT64_C(86400000)
@@ -337,12 +338,18 @@ int collector_config_read(const char *path, struct collector_config *ret_config,
 	if (keys_read_file(path, collector_keys, check_config, ret_config, ret_faults, err) < 0)
 		return -1;
 	complete_capacity(&ret_config->decision, &ret_config->capacity_decision);
+	if (strcmp(ret_config->time_zone, "UTC") != 0 && zone_load(ret_config->time_zone, &ret_config->zone, err) < 0) {
+		collector_config_free(ret_config);
+		buf_printf(ret_faults, "%s: time_zone: %s\n", path, err->message);
+		return err_set(err, ERR_USAGE, "%s: time_zone cannot be read", path);
+	}
 	return 0;
 }
 
 void collector_config_free(struct collector_config *config)
 {
 	keys_free(collector_keys, config);
+	zone_free(config->zone);
 }
 
 const struct service_plan *collector_config_find_plan(const struct collector_config *config, const char *name)
