@@ -9,6 +9,7 @@
 #include "agent/base/key_checks.h"
 #include "agent/base/log.h"
 #include "agent/base/measurement.h"
+#include "collector/web/zone.h"
 
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS    INT64_C(86400000)
@@ -471,6 +472,11 @@ int collector_config_read(const char *path, struct collector_config *ret_config,
 	if (keys_read_file(path, collector_keys, check_config, ret_config, ret_faults, err) < 0)
 		return -1;
 	complete_capacity(&ret_config->decision, &ret_config->capacity_decision);
+	if (strcmp(ret_config->time_zone, "UTC") != 0 && zone_load(ret_config->time_zone, &ret_config->zone, err) < 0) {
+		collector_config_free(ret_config);
+		buf_printf(ret_faults, "%s: time_zone: %s\n", path, err->message);
+		return err_set(err, ERR_USAGE, "%s: time_zone cannot be read", path);
+	}
 	ret_config->reliability.reopen_within_ms = ret_config->decision.reopen_within_ms;
 	ret_config->silence.report_ms = ret_config->report_ms;
 	return 0;
@@ -479,6 +485,7 @@ int collector_config_read(const char *path, struct collector_config *ret_config,
 void collector_config_free(struct collector_config *config)
 {
 	keys_free(collector_keys, config);
+	zone_free(config->zone);
 }
 
 struct outage_owners collector_config_owners(const struct service_plan *plan)

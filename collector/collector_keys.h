@@ -16,6 +16,8 @@
 
 #define KEEP_MEASUREMENTS_LEAST_MS INT64_C(3456000000)   /* 40 days: the month that a line is judged by, and what a late fact is judged with */
 
+struct zone;   /* of collector/web/zone.h */
+
 struct served_file {
 	char *name;
 	int leg;                /* enum leg */
@@ -45,6 +47,7 @@ struct collector_config {
 	char *tls_certificate, *tls_key;
 	char *database;
 	char *time_zone;              /* IANA name, e.g. Europe/Moscow */
+	struct zone *zone;            /* the same, read; NULL: UTC */
 	char *reference_dir;          /* files served under /reference/, or NULL */
 	struct key_list reference_files;   /* struct served_file */
 	struct key_list service_plans;     /* struct service_plan */
