@@ -11,6 +11,7 @@
 #include "collector/decide/defect.h"
 #include "collector/decide/statistics.h"
 #include "collector/decide/verdict.h"
+#include "collector/derive/reliable.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
 
@@ -537,17 +538,21 @@ int quality_of_line(struct txn *txn, const struct collector_config *config, cons
 		    int64_t now_ms, json_t **ret_quality, struct err *err)
 {
 	struct sample *samples = xcalloc((size_t)SAMPLES_MAX * LEG_COUNT, sizeof *samples);
-	struct line_facts facts = {
-		.has_agent = has_agent,
-		.reliable = VALUE_UNMEASURED,   /* V2: no outages are recorded yet */
-	};
+	struct line_facts facts = { .has_agent = has_agent };
+	struct reliability reliability = { .value = VALUE_UNMEASURED };
 	int coverage = -1;
 	int rc = find_facts(txn, config, line, now_ms, &facts, samples, &coverage, err);
 
+	if (rc == 0)
+		rc = reliability_of_line(txn, config, line, now_ms, &reliability, err);
 	if (rc == 0) {
-		struct verdict verdict = verdict_line(&facts, now_ms);
+		struct verdict verdict;
 
+		facts.reliable = reliability.value;
+		verdict = verdict_line(&facts, now_ms);
 		*ret_quality = describe_quality(&verdict, coverage < 0 ? 0 : coverage);
+		if (reliability.is_young)
+			json_object_set_new(*ret_quality, "reliable_from_ms", json_integer(reliability.period.from_ms));
 	}
 	free(samples);
 	return rc;

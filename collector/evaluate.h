@@ -23,7 +23,8 @@ struct txn;
 int evaluate_line(struct txn *txn, const struct collector_config *config, const struct line *line,
 		  const int64_t from_ms[LEG_COUNT], int64_t now_ms, struct err *err);
 
-/* The line's quality as the contract shows it (V1-V3): {good, fast: {local, hub}, reliable, reason, coverage}; has_agent
+/* The line's quality as the contract shows it (V1-V3): {good, fast: {local, hub}, reliable, reason, coverage,
+ * reliable_from_ms?}; the last says since when the line was watched, if that is less than 30 days; has_agent
  * tells whether one is enrolled. A reading job may call it. */
 int quality_of_line(struct txn *txn, const struct collector_config *config, const struct line *line, bool has_agent,
 		    int64_t now_ms, json_t **ret_quality, struct err *err);

@@ -27,7 +27,7 @@ enum verdict_reason {
 	VERDICT_TOO_FEW,              /* fewer valid probes than V1 asks for */
 	VERDICT_SILENT,               /* the newest valid probe is older than 2 cells */
 	VERDICT_UNDECIDED,            /* too many are not good to be good, too few are bad for a defect */
-	VERDICT_OUTAGES_NOT_JUDGED,
+	VERDICT_LITTLE_WATCHED,       /* for too little of the time to call it reliable (V2) */
 };
 extern const char *const verdict_reason_names[];   /* "none", "slow-local", …, NULL */
 

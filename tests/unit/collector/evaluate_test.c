@@ -43,6 +43,8 @@ static const struct collector_config config = {
 		.chronic_within_ms = 14 * 24 * HOUR_MS, .suspect_bad = 3, .suspect_of = 4, .verdict_valid = 4,
 		.verdict_cells = 2,
 	},
+	.outages = { .outage_from_ms = MINUTE_MS, .coverage_percent = 90 },
+	.reliability = { .window_ms = 30 * 24 * HOUR_MS, .outages = 4, .briefs = 20, .briefs_within_ms = 24 * HOUR_MS },
 };
 
 struct fixture {
@@ -492,10 +494,10 @@ static void test_quality(void **state)
 	fixture->has_agent = true;
 	report(fixture, 0, G8, G8);
 	assert_quality(fixture, 8, "{\"coverage\":100,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
-		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+		       "\"good\":\"unmeasured\",\"reason\":\"little-watched\",\"reliable\":\"unmeasured\"}");
 	report(fixture, 8, G8, "g g g g ");
 	assert_quality(fixture, 16, "{\"coverage\":75,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
-		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+		       "\"good\":\"unmeasured\",\"reason\":\"little-watched\",\"reliable\":\"unmeasured\"}");
 	report(fixture, 16, B8, G8);
 	assert_quality(fixture, 24, "{\"coverage\":83,\"fast\":{\"hub\":\"good\",\"local\":\"bad\"},"
 		       "\"good\":\"bad\",\"reason\":\"slow-local\",\"reliable\":\"unmeasured\"}");
