@@ -62,6 +62,8 @@ static const struct command commands[] = {
 	{ "export clients", "", "writes what import takes", export_options, SIZE, 0, 0, command_export_clients },
 	{ "export topology", "", "writes what import takes", export_options, SIZE, 0, 0, command_export_topology },
 	{ "export tickets", "", "writes every ticket", export_since_options, SIZE, 0, 0, command_export_tickets },
+	{ "export outages", "", "writes every outage, and whose it is", export_since_options, SIZE, 0, 0,
+	  command_export_outages },
 	{ "export measurements", "", "writes every measurement", export_since_options, SIZE, 0, 0,
 	  command_export_measurements },
 	{ "user add", "NAME", "makes a staff account", user_options, SIZE, 1, 1, command_user_add },
