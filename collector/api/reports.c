@@ -11,6 +11,7 @@
 #include "agent/base/mem.h"
 #include "collector/api/instruction.h"
 #include "collector/api/routes.h"
+#include "collector/derive/reliable.h"
 #include "collector/evaluate.h"
 #include "collector/store/measurements.h"
 #include "collector/store/orders.h"
@@ -241,6 +242,9 @@ static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 				err) < 0)
 			return -1;
 	if (find_missing(txn, spool, &ingest->report, err) < 0)
+		return -1;
+	if (reliable_from_ms != INT64_MAX &&
+	    derive_reliable(txn, call->api->options.config, &ingest->line, reliable_from_ms, call->now.realtime_ms, err) < 0)
 		return -1;
 	if (from_ms[LEG_LOCAL] == INT64_MAX && from_ms[LEG_HUB] == INT64_MAX)
 		return 0;

@@ -2,6 +2,10 @@
 
 #include <stdlib.h>
 
+#include "agent/base/mem.h"
+#include "agent/base/measurement.h"
+#include "collector/decide/exemption.h"
+#include "collector/store/derived.h"
 #include "collector/store/outages.h"
 
 #define MERGED_MS       INT64_C(86400000)   /* an outage may have parts that ended before the period */
@@ -13,12 +17,51 @@ struct facts {
 	size_t outage_count;
 	struct stretch *watched;
 	size_t watched_count;
+	struct planned_work *works;
+	size_t work_count;
+	struct stretch *excused;
+	size_t excused_count;
 };
 
 static void free_facts(struct facts *facts)
 {
 	free(facts->outages);
 	free(facts->watched);
+	free(facts->works);
+	free(facts->excused);
+}
+
+/* What exempts the local leg exempts the line: behind a dead hub or a dead name there is still an access network. */
+static bool excuses(const struct exemption *exemption)
+{
+	return exemption->why == EXEMPT_SERVER && (exemption->leg == EXEMPT_BOTH_LEGS || exemption->leg == LEG_LOCAL);
+}
+
+static void sort_exemptions(const struct exemption *list, size_t count, struct facts *facts)
+{
+	facts->works = xcalloc(count + 1, sizeof *facts->works);
+	facts->excused = xcalloc(count + 1, sizeof *facts->excused);
+	for (size_t i = 0; i < count; i++) {
+		const struct exemption *exemption = &list[i];
+
+		if (exemption->why == EXEMPT_MAINTENANCE)   /* announced in time, or it would not be one */
+			facts->works[facts->work_count++] =
+				(struct planned_work){ INT64_MIN, exemption->from_ms, exemption->to_ms };
+		else if (excuses(exemption))
+			facts->excused[facts->excused_count++] = (struct stretch){ exemption->from_ms, exemption->to_ms };
+	}
+}
+
+static int read_exemptions(struct txn *txn, const struct line *line, int64_t from_ms, struct facts *facts, struct err *err)
+{
+	struct exemption *list;
+	size_t count;
+
+	if (exemptions_of_line(txn, line, from_ms, &list, &count, err) < 0)
+		return -1;
+	sort_exemptions(list, count, facts);
+	free(list);
+	return 0;
 }
 
 static int look_at_power(struct txn *txn, const struct outage_rule *rule, const struct line *line, struct facts *facts,
@@ -48,12 +91,15 @@ int outages_read_history(struct txn *txn, const struct collector_config *config,
 	from_ms = from_ms > MERGED_MS ? from_ms - MERGED_MS : 0;
 	if (outages_of_line(txn, line, from_ms, &read.outages, &read.outage_count, err) < 0 ||
 	    watched_of_line(txn, line, from_ms, &read.watched, &read.watched_count, err) < 0 ||
+	    read_exemptions(txn, line, from_ms, &read, err) < 0 ||
 	    look_at_power(txn, &config->outages, line, &read, err) < 0)
 		goto out;
 	outage_history_make(&(struct outage_facts){
 		.rule = &config->outages, .owners = collector_config_owners(plan),
 		.outages = read.outages, .outage_count = read.outage_count,
 		.watched = read.watched, .watched_count = read.watched_count,
+		.works = read.works, .work_count = read.work_count,
+		.excused = read.excused, .excused_count = read.excused_count,
 	}, ret_history);
 	rc = 0;
 out:

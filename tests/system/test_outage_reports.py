@@ -18,7 +18,8 @@ DAY = 24 * HOUR
 NOW = int(time.time() * 1000)
 FROM = (NOW // HOUR) * HOUR - 30 * DAY
 MINUTE = 60_000
-NODES = {"line-a": "b1", "line-b": "b2", "line-c": "b3", "line-d": "b4", "line-e": "b4", "line-f": "b4", "line-g": "b4"}
+NODES = {"line-a": "b1", "line-b": "b2", "line-c": "b3", "line-d": "b4", "line-e": "b4", "line-f": "b4", "line-g": "b4",
+         "line-h": "b5", "line-i": "b6"}
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,31 @@ def test_an_upstream_outage_is_no_lines_fault_and_one_of_the_access_network_is(r
         "good", "good", "bad", "unmeasured"]
     assert lines["line-g"]["outages"]["availability"]["insufficient_coverage"]
     assert "available_ppm" not in lines["line-g"]["outages"]["availability"]
+
+
+def test_outages_open_and_prove_one_ticket_whatever_order_they_come_in(running):
+    """norm-2001: opened by the first outage, proven by the midnight after 14 quiet days, re-opened by the next."""
+    begin_ms, again_ms = FROM + 2 * DAY, FROM + 20 * DAY
+    events = [alive(FROM + hour * HOUR, FROM + (hour + 1) * HOUR) for hour in range(30 * 24)]
+    events += [outage("access", begin_ms, begin_ms + MINUTE), outage("access", again_ms, again_ms + MINUTE)]
+    events = [{"seq": seq, **event} for seq, event in enumerate(events, 1)]
+    shuffled = [events[i:i + 90] for i in range(0, len(events), 90)]
+    random.Random(4).shuffle(shuffled)
+    histories = []
+    for line, pieces in (("line-h", [events]), ("line-i", shuffled)):
+        agent = agent_of(running, line)
+        for piece in pieces:
+            send(agent, piece)
+        listed = running.people.get("/api/v1/tickets?client=1").json["items"]
+        ticket, = (ticket for ticket in listed if ticket["line"] == line)
+        shown = running.people.get(f"/api/v1/tickets/{ticket['id']}").json
+        assert shown["defect"] == "unreliable" and shown["state"] == "open" and shown["reopen_count"] == 1
+        assert [item["started_ms"] for item in shown["evidence"]["outages"]] == [begin_ms]
+        assert "access network" in running.people.get(f"/tickets/{ticket['id']}", **{"Accept-Language": "en"}).text
+        histories.append({(move["action"], move["at_ms"]) for move in shown["custody"] if move["action"] != "revised"})
+    proven_ms = ((begin_ms + MINUTE + 14 * DAY - 1) // DAY + 1) * DAY
+    assert histories[0] == {("opened", begin_ms + MINUTE), ("proven", proven_ms), ("reopened", again_ms + MINUTE)}
+    assert histories[1] >= histories[0]
 
 
 def test_a_site_without_power_is_nobodys(running):
