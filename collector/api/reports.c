@@ -206,7 +206,8 @@ static int store_event(struct txn *txn, const struct line *line, int64_t spool, 
 		return 0;
 	if (!event->is_measurement)
 		return event_put(txn, line, spool, event->seq, event->type, event->object, err) < 0 ? -1 :
-		       outage_event_put(txn, line, spool, event->seq, event->type, event->object, reliable_from_ms, err);
+		       outage_event_put(txn, line, spool, event->seq, event->type, event->object, 0, reliable_from_ms,
+					err);
 	if (m->started_ms < from_ms[m->leg])
 		from_ms[m->leg] = m->started_ms;
 	if (measurement_put(txn, line, spool, event->seq, m, err) < 0)
