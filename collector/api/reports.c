@@ -13,6 +13,7 @@
 #include "collector/api/routes.h"
 #include "collector/decide/skew.h"
 #include "collector/derive/fast.h"
+#include "collector/derive/reliable.h"
 #include "collector/store/measurements.h"
 #include "collector/store/orders.h"
 #include "collector/store/outages.h"
@@ -116,7 +117,7 @@ static int store_watched(struct storing *storing, struct report_event *event, st
 {
 	if (store_other(storing, event, err) < 0)
 		return -1;
-	return outage_event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object,
+	return outage_event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object, 0,
 				&storing->watched_from_ms, err);
 }
 
@@ -323,10 +324,15 @@ static int find_missing(struct txn *txn, int64_t spool, struct report *report, s
 /* What the report's new events mean for the line. */
 static int derive(const struct api_call *call, const struct storing *storing, struct err *err)
 {
+	const struct collector_config *config = call->api->options.config;
+	int64_t now_ms = call->now.realtime_ms;
+
+	if (storing->watched_from_ms != INT64_MAX &&
+	    derive_reliable(storing->txn, config, storing->line, storing->watched_from_ms, now_ms, err) < 0)
+		return -1;
 	if (storing->measured_from_ms == INT64_MAX)
 		return 0;
-	return derive_fast(storing->txn, call->api->options.config, storing->line, storing->measured_from_ms,
-			   call->now.realtime_ms, err);
+	return derive_fast(storing->txn, config, storing->line, storing->measured_from_ms, now_ms, err);
 }
 
 static int store_events(struct api_call *call, struct txn *txn, struct err *err)

@@ -5,6 +5,7 @@
 #include "collector/decide/line_fold.h"
 #include "collector/decide/verdict.h"
 #include "collector/derive/promise.h"
+#include "collector/derive/reliable.h"
 #include "collector/store/derived.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
@@ -178,15 +179,20 @@ int quality_of_line(struct txn *txn, const struct collector_config *config, cons
 	struct line_facts facts = {
 		.has_agent = has_agent,
 		.has_plan = collector_config_find_plan(config, line->service_plan) != NULL,
-		.reliable = VALUE_UNMEASURED,   /* V2: outages are not judged yet */
 	};
+	struct reliability reliability;
 	struct verdict verdict;
 	int coverage, rc = -1;
 
 	promises_of_line(config, line, look.promises);
+	if (reliability_of_line(txn, config, line, now_ms, &reliability, err) < 0)
+		return -1;
+	facts.reliable = reliability.value;
 	if (load_fold(&look, err) == 0 && find_facts(&look, &facts, &coverage, err) == 0 &&
 	    judge(&look, &facts, &verdict, err) == 0) {
 		*ret_quality = describe(&verdict, coverage);
+		if (reliability.is_young)
+			json_object_set_new(*ret_quality, "reliable_from_ms", json_integer(reliability.period.from_ms));
 		rc = 0;
 	}
 	line_fold_free(look.fold);

@@ -30,10 +30,10 @@ static void test_quality(void **state)
 	fixture->has_agent = true;
 	report(fixture, 0, G8, G8);
 	assert_quality(fixture, 8, "{\"coverage\":100,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
-		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+		       "\"good\":\"unmeasured\",\"reason\":\"little-watched\",\"reliable\":\"unmeasured\"}");
 	report(fixture, 8, G8, "g g g g ");
 	assert_quality(fixture, 16, "{\"coverage\":75,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
-		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+		       "\"good\":\"unmeasured\",\"reason\":\"little-watched\",\"reliable\":\"unmeasured\"}");
 	report(fixture, 16, B8, G8);
 	assert_quality(fixture, 24, "{\"coverage\":83,\"fast\":{\"hub\":\"good\",\"local\":\"bad\"},"
 		       "\"good\":\"bad\",\"reason\":\"slow-local\",\"reliable\":\"unmeasured\"}");
