@@ -152,7 +152,7 @@ static const char *const migrations[] = {
 	"CREATE INDEX ticket_by_incident ON ticket (incident) WHERE incident IS NOT NULL;"
 	"CREATE UNIQUE INDEX ticket_unclosed ON ticket (line, defect) WHERE state NOT IN (5, 6);"   /* closed, withdrawn */
 	"CREATE INDEX ticket_by_time ON ticket (opened_ms, id);"
-	"CREATE INDEX ticket_by_line ON ticket (line, opened_ms);"
+	"CREATE INDEX ticket_by_line ON ticket (line, defect, opened_ms);"
 
 	"CREATE TABLE ticket_evidence ("   /* place 0 is that of the opening */
 	" ticket TEXT NOT NULL REFERENCES ticket,"
@@ -234,6 +234,52 @@ static const char *const migrations[] = {
 	" line INTEGER NOT NULL REFERENCES line,"
 	" PRIMARY KEY (incident, line)) WITHOUT ROWID;"
 	"CREATE INDEX incident_line_by_line ON incident_line (line);"
+
+	/* What was derived from measurements (derived.h): it can be thrown away and made again. */
+	"CREATE TABLE derived_move ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" defect INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" place INTEGER NOT NULL,"      /* among those of the same moment */
+	" what INTEGER NOT NULL,"
+	" from_ms INTEGER NOT NULL,"
+	" samples INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, defect, at_ms, place)) WITHOUT ROWID;"
+	"CREATE TABLE fold_head ("      /* a kilobyte or two a row: not in the key's own tree */
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" newest_ms INTEGER NOT NULL,"
+	" state BLOB NOT NULL,"
+	" PRIMARY KEY (client, line));"
+	"CREATE TABLE fold_checkpoint ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" newest_ms INTEGER NOT NULL,"
+	" state BLOB NOT NULL,"
+	" PRIMARY KEY (client, line, newest_ms));"
+	"CREATE TABLE leaf_change ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" leg INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, leg, at_ms)) WITHOUT ROWID;"
+	"CREATE TABLE leg_day ("        /* coverage: cells of a day (UTC) that hold a valid probe */
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" leg INTEGER NOT NULL,"
+	" day INTEGER NOT NULL,"
+	" first_ms INTEGER NOT NULL,"
+	" cells INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, leg, day)) WITHOUT ROWID;"
+	"CREATE TABLE exemption ("
+	" leg INTEGER NOT NULL,"        /* -1: both */
+	" from_ms INTEGER NOT NULL,"
+	" why INTEGER NOT NULL,"
+	" to_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (leg, from_ms, why)) WITHOUT ROWID;"
+	"CREATE INDEX exemption_by_end ON exemption (to_ms);"
 
 	"CREATE TABLE person ("
 	" name TEXT PRIMARY KEY,"
