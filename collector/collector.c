@@ -16,6 +16,7 @@
 #include "collector/http/server.h"
 #include "collector/http/tls.h"
 #include "collector/load.h"
+#include "collector/network_watch.h"
 #include "collector/reference.h"
 #include "collector/store/store.h"
 
@@ -42,6 +43,7 @@ struct collector {
 	struct reference *reference;   /* NULL: no directory of files to serve */
 	struct tls_context *tls;
 	struct http_server *server;
+	struct network_watch *network;
 	int64_t pruned;         /* rows of the last round */
 	bool has_handles;
 	bool is_stopping;
@@ -123,6 +125,7 @@ static void stop(struct collector *collector)
 		uv_close((uv_handle_t *)&collector->watchdog, NULL);
 		uv_close((uv_handle_t *)&collector->prune, NULL);
 	}
+	network_watch_stop(collector->network);
 	if (collector->api)
 		api_stop_waiting(collector->api);
 	if (collector->server)
@@ -153,6 +156,8 @@ static void start_handles(struct collector *collector)
 	if (watchdog_ms > 0)
 		uv_timer_start(&collector->watchdog, on_watchdog, (uint64_t)watchdog_ms, (uint64_t)watchdog_ms);
 	uv_timer_start(&collector->prune, on_prune, PRUNE_AGAIN_MS, 0);
+	collector->network = network_watch_start(&collector->loop, collector->store, collector->options->config,
+						 &collector->clock);
 	collector->has_handles = true;
 }
 
@@ -244,6 +249,7 @@ int collector_run(const struct collector_options *options, struct err *err)
 		stop(collector);
 	}
 	uv_run(&collector->loop, UV_RUN_DEFAULT);
+	network_watch_free(collector->network);
 	api_free(collector->api);
 	reference_close(collector->reference);
 	tls_context_free(collector->tls);

@@ -24,8 +24,6 @@ int network_note(struct txn *txn, const struct collector_config *config, const s
 	int64_t length_ms = collector_config_cell_ms(config), day_ms = config->guard.base_ms / GUARD_BASE_DAYS;
 	char branch[ID_SIZE];
 
-	if (network_touch(txn, WORK_EVALUATE, m->started_ms, err) < 0)
-		return -1;
 	if (!memcmp(&count, &nothing, sizeof count))
 		return 0;
 	if (branch_of_line(txn, line, branch, err) < 0 ||
@@ -40,12 +38,10 @@ int network_note_change(struct txn *txn, int64_t from_ms, struct err *err)
 	return network_touch(txn, WORK_EVALUATE, from_ms, err);
 }
 
-enum round_kind { ROUND_IDLE, ROUND_GUARD, ROUND_DERIVE, ROUND_EVALUATE };
-
 struct network_round {
 	const struct collector_config *config;
 	int64_t now_ms;
-	enum round_kind kind;
+	enum network_stage stage;     /* first the one asked for, then what there is to do */
 	struct network_todo todo;
 	int64_t from_ms;              /* the cells from then on, or the evaluations */
 	int64_t length_ms;            /* of a cell */
@@ -54,12 +50,13 @@ struct network_round {
 	json_t *evaluations, *incidents;
 };
 
-struct network_round *network_round_new(const struct collector_config *config, int64_t now_ms)
+struct network_round *network_round_new(const struct collector_config *config, int64_t now_ms, enum network_stage stage)
 {
 	struct network_round *round = xcalloc(1, sizeof *round);
 
 	round->config = config;
 	round->now_ms = now_ms;
+	round->stage = stage;
 	round->length_ms = collector_config_cell_ms(config);
 	return round;
 }
@@ -76,7 +73,7 @@ void network_round_free(struct network_round *round)
 
 bool network_round_has_work(const struct network_round *round)
 {
-	return round->kind != ROUND_IDLE;
+	return round->stage != STAGE_NONE;
 }
 
 /* How many cells of length_ms begin from from_ms up to to_ms, at most so many. */
@@ -110,27 +107,44 @@ static int read_evaluations(struct txn *txn, struct network_round *round, const 
 				&round->incidents, err);
 }
 
+static int has_cells(struct txn *txn, struct network_round *round, struct err *err)
+{
+	return network_todo(txn, WORK_GUARD, &round->todo, err) < 0 ? -1 : round->todo.from_ms <= round->now_ms;
+}
+
+static int has_lines(struct txn *txn, struct network_round *round, struct err *err)
+{
+	struct derive_item item;
+
+	(void)round;
+	return derive_queue_get(txn, &item, 1, err);
+}
+
+/* Where something changed in a cell that has not ended, tickets may still find their incident. */
+static int has_evaluations(struct txn *txn, struct network_round *round, struct err *err)
+{
+	const struct network_todo *todo = &round->todo;
+
+	if (network_todo(txn, WORK_EVALUATE, &round->todo, err) < 0)
+		return -1;
+	return todo->touched_ms != INT64_MAX ||
+	       (todo->from_ms <= round->now_ms && end_of_cell(round, todo->from_ms) <= round->now_ms);
+}
+
 /* First what accuses no line, then the lines, then the network. */
 static int find_work(struct txn *txn, struct network_round *round, struct err *err)
 {
-	struct derive_item item;
-	int waiting;
+	static int (*const has_work[STAGE_NONE])(struct txn *, struct network_round *, struct err *) = {
+		[STAGE_GUARD] = has_cells, [STAGE_LINES] = has_lines, [STAGE_EVALUATE] = has_evaluations,
+	};
+	int found = 0;
 
-	if (network_todo(txn, WORK_GUARD, &round->todo, err) < 0)
-		return -1;
-	if (round->todo.from_ms <= round->now_ms) {
-		round->kind = ROUND_GUARD;
-		return 0;
+	for (; round->stage < STAGE_NONE; round->stage++) {
+		found = has_work[round->stage](txn, round, err);
+		if (found)
+			break;
 	}
-	waiting = derive_queue_get(txn, &item, 1, err);
-	if (waiting < 0 || network_todo(txn, WORK_EVALUATE, &round->todo, err) < 0)
-		return -1;
-	if (waiting)
-		round->kind = ROUND_DERIVE;
-	else if (round->todo.touched_ms != INT64_MAX ||
-		 (round->todo.from_ms <= round->now_ms && end_of_cell(round, round->todo.from_ms) <= round->now_ms))
-		round->kind = ROUND_EVALUATE;
-	return 0;
+	return found < 0 ? -1 : 0;
 }
 
 int network_round_read(struct txn *txn, void *arg, struct err *err)
@@ -141,11 +155,11 @@ int network_round_read(struct txn *txn, void *arg, struct err *err)
 
 	if (find_work(txn, round, err) < 0)
 		return -1;
-	if (round->kind == ROUND_IDLE || round->kind == ROUND_DERIVE)
+	if (round->stage != STAGE_GUARD && round->stage != STAGE_EVALUATE)
 		return 0;
 	if (landscape_load(txn, &landscape, err) < 0)
 		return -1;
-	rc = round->kind == ROUND_GUARD ? read_guard(txn, round, &landscape, err) :
+	rc = round->stage == STAGE_GUARD ? read_guard(txn, round, &landscape, err) :
 	     read_evaluations(txn, round, &landscape, err);
 	landscape_close(&landscape);
 	return rc;
@@ -244,8 +258,7 @@ static int derive_line(struct txn *txn, const struct network_round *round, const
 	struct line line;
 
 	if (line_get(txn, item->line, &line, err) < 0 ||
-	    derive_fast(txn, round->config, &line, item->from_ms, round->now_ms, err) < 0 ||
-	    network_touch(txn, WORK_EVALUATE, item->from_ms, err) < 0)
+	    derive_fast(txn, round->config, &line, item->from_ms, round->now_ms, err) < 0)
 		return -1;
 	return derive_queue_drop(txn, item->line, err);
 }
@@ -275,17 +288,17 @@ static int write_evaluations(struct txn *txn, const struct network_round *round,
 
 int network_round_write(struct txn *txn, void *arg, struct err *err)
 {
+	static int (*const write[STAGE_NONE])(struct txn *, const struct network_round *, struct err *) = {
+		[STAGE_GUARD] = write_guard, [STAGE_LINES] = write_lines, [STAGE_EVALUATE] = write_evaluations,
+	};
 	const struct network_round *round = arg;
 
-	switch (round->kind) {
-	case ROUND_GUARD:
-		return write_guard(txn, round, err);
-	case ROUND_DERIVE:
-		return write_lines(txn, round, err);
-	case ROUND_EVALUATE:
-		return write_evaluations(txn, round, err);
-	case ROUND_IDLE:
-		break;
-	}
-	return 0;
+	return write[round->stage](txn, round, err);
+}
+
+enum network_stage network_round_next(const struct network_round *round)
+{
+	bool is_whole = round->from_ms + round->count * round->length_ms > round->now_ms;
+
+	return round->stage == STAGE_LINES || !is_whole ? round->stage : round->stage + 1;
 }
