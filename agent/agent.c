@@ -185,6 +185,8 @@ static void on_measured(void *arg, const struct measurement *measurement)
 
 	append(agent, "measurement", measurement->started_ms, measurement_to_json(measurement));
 	say_measured(measurement);
+	if (measurement->judgement == JUDGED_FAILED && agent->watch)
+		watch_transfer_failed(agent->watch, (enum leg)measurement->leg, (enum reason)measurement->reason);
 	if (measurement->trigger == TRIGGER_ORDER && agent->uplink)
 		uplink_report(agent->uplink);
 	wake(agent);
@@ -398,7 +400,8 @@ static void start_prober(struct agent *agent)
 	struct prober_options options = {
 		.no_line = "lo", .fetch = agent->fetch, .clock = agent->clock, .random = agent->random,
 		.spool = keeper_spool(agent->keeper), .instruction = &agent->instruction, .interface = agent->config->interface,
-		.budget_bytes = agent->config->budget_bytes, .discard_bytes = agent->config->discard_bytes,
+		.sees_part = agent->config->sees_part, .budget_bytes = agent->config->budget_bytes,
+		.discard_bytes = agent->config->discard_bytes, .server_busy = agent->config->server_busy,
 		.has_collector = agent->collector_url, .measured = on_measured, .arg = agent,
 	};
 

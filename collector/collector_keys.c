@@ -21,7 +21,7 @@
 #define WINDOW_MAX    1000   /* probes that a rule may look back on */
 
 const char *const layer_names[] = { "tcp_payload", "ip", "ethernet", NULL };
-const char *const reliability_names[] = { "norm-2001", "standard", NULL };
+const char *const reliability_names[] = { "norm-2001", "standard", NULL };   /* enum reliability_profile */
 
 static int parse_port(const char *text, int *ret_port)
 {
@@ -117,6 +117,12 @@ static const struct key plan_rows[] = {
 	  .help = "where the promised rates count: tcp_payload, ip or ethernet" },
 	{ .name = "reliability", .type = KEY_CHOICE, PLAN_AT(reliability), .preset = "standard", .names = reliability_names,
 	  .help = "norm-2001 (no outage in 30 days) or standard" },
+	{ .name = "port_owner", .type = KEY_CHOICE, PLAN_AT(owners.port), .preset = "client", .names = owner_names,
+	  .help = "whose the port is that the agent sits on: client or provider" },
+	{ .name = "gateway_owner", .type = KEY_CHOICE, PLAN_AT(owners.gateway), .preset = "client", .names = owner_names,
+	  .help = "whose the gateway is: client or provider" },
+	{ .name = "resolver_owner", .type = KEY_CHOICE, PLAN_AT(owners.resolver), .preset = "provider", .names = owner_names,
+	  .help = "whose the name server is: client or provider" },
 	{ .name = "interval", .type = KEY_DURATION, PLAN_AT(interval_ms), .preset = "15m", .min = SECOND_MS, .max = DAY_MS,
 	  .help = "one probe a leg in each" },
 	{ .name = "budget", .type = KEY_SIZE, PLAN_AT(budget_bytes), .preset = "20GB", .min = 1, .max = TIB,
@@ -195,6 +201,44 @@ static const struct key capacity_rows[] = {
 	END,
 };
 
+static const struct key outage_rows[] = {
+	{ .name = "brief_from", .type = KEY_DURATION, AT(outages.brief_from_ms), .preset = "10s", .max = DAY_MS,
+	  .help = "shorter interruptions are dropped" },
+	{ .name = "outage_from", .type = KEY_DURATION, AT(outages.outage_from_ms), .preset = "60s", .min = 1, .max = DAY_MS,
+	  .help = "shorter ones are brief and counted apart" },
+	{ .name = "merge_gap", .type = KEY_DURATION, AT(outages.merge_gap_ms), .preset = "120s", .max = DAY_MS,
+	  .help = "two of one cause less than this apart are one" },
+	{ .name = "site_power_percent", .type = KEY_INTEGER, AT(outages.site_power_percent), .preset = "60", .min = 1, .max = 100,
+	  .help = "the power of a site failed: at least this share of its agents came back" },
+	{ .name = "site_power_within", .type = KEY_DURATION, AT(outages.site_power_within_ms), .preset = "120s", .max = DAY_MS,
+	  .help = "within this of each other" },
+	{ .name = "coverage_percent", .type = KEY_INTEGER, AT(outages.coverage_percent), .preset = "90", .min = 1, .max = 100,
+	  .help = "with less coverage no availability is given and nothing is proven" },
+	END,
+};
+
+static const struct key reliability_rows[] = {
+	{ .name = "window", .type = KEY_DURATION, AT(reliability.window_ms), .preset = "30d", .min = SECOND_MS, .max = 365 * DAY_MS,
+	  .help = "a line is unreliable when within this" },
+	{ .name = "outages", .type = KEY_INTEGER, AT(reliability.outages), .preset = "4", .min = 1, .max = WINDOW_MAX,
+	  .help = "it had so many outages" },
+	{ .name = "down", .type = KEY_DURATION, AT(reliability.down_ms), .preset = "216m", .max = 365 * DAY_MS,
+	  .help = "or was down for longer than this" },
+	{ .name = "briefs", .type = KEY_INTEGER, AT(reliability.briefs), .preset = "20", .min = 1, .max = WINDOW_MAX,
+	  .help = "or had so many brief interruptions" },
+	{ .name = "briefs_within", .type = KEY_DURATION, AT(reliability.briefs_within_ms), .preset = "24h", .min = SECOND_MS,
+	  .max = 30 * DAY_MS, .help = "within this" },
+	{ .name = "proof", .type = KEY_DURATION, AT(reliability.proof_ms), .preset = "14d", .min = SECOND_MS, .max = 365 * DAY_MS,
+	  .help = "it is proven reliable again after this time" },
+	{ .name = "proof_outages", .type = KEY_INTEGER, AT(reliability.proof_outages), .preset = "1", .max = WINDOW_MAX,
+	  .help = "with at most so many outages" },
+	{ .name = "proof_down", .type = KEY_DURATION, AT(reliability.proof_down_ms), .preset = "20m", .max = 365 * DAY_MS,
+	  .help = "and down for less than this" },
+	{ .name = "proof_every", .type = KEY_DURATION, AT(reliability.proof_step_ms), .preset = "1d", .min = SECOND_MS, .max = DAY_MS,
+	  .help = "looked at so often, counted from midnight UTC" },
+	END,
+};
+
 static const struct key guard_rows[] = {
 	{ .name = "bad_min", .type = KEY_INTEGER, AT(guard.bad_min), .preset = "5", .min = 1, .max = 1000000,
 	  .help = "not the lines' fault: in one interval at least so many are bad," },
@@ -229,6 +273,42 @@ static const struct key schedule_rows[] = {
 	END,
 };
 
+static const struct key silence_rows[] = {
+	{ .name = "late_reports", .type = KEY_INTEGER, AT(silence.late_reports), .preset = "2", .min = 1, .max = 1000,
+	  .help = "an agent is late when it was not heard for longer than so many reports take" },
+	{ .name = "silent_reports", .type = KEY_INTEGER, AT(silence.silent_reports), .preset = "3", .min = 1, .max = 1000,
+	  .help = "and silent after so many" },
+	{ .name = "silent_extra", .type = KEY_DURATION, AT(silence.silent_extra_ms), .preset = "60s", .max = DAY_MS,
+	  .help = "and this" },
+	{ .name = "ticket_after", .type = KEY_DURATION, AT(silence.ticket_after_ms), .preset = "60m", .min = SECOND_MS,
+	  .max = 30 * DAY_MS, .help = "a line that is always on and silent for so long gets a ticket" },
+	{ .name = "guard_least", .type = KEY_INTEGER, AT(silence.guard_least), .preset = "5", .min = 1, .max = 1000000,
+	  .help = "many agents at once are so many" },
+	{ .name = "guard_percent", .type = KEY_INTEGER, AT(silence.guard_percent), .preset = "20", .min = 1, .max = 100,
+	  .help = "and this share of the others" },
+	{ .name = "guard_deviations", .type = KEY_INTEGER, AT(silence.guard_deviations), .preset = "6", .min = 1, .max = 1000,
+	  .help = "or so many deviations above what this hour of the week brings" },
+	{ .name = "guard_left_percent", .type = KEY_INTEGER, AT(silence.guard_left_percent), .preset = "20", .max = 99,
+	  .help = "it is over when at most this share of them is not heard" },
+	{ .name = "hold_reports", .type = KEY_INTEGER, AT(silence.hold_reports), .preset = "3", .min = 1, .max = 1000,
+	  .help = "after a start nothing is judged for so many reports" },
+	{ .name = "hold_extra", .type = KEY_DURATION, AT(silence.hold_extra_ms), .preset = "5m", .max = DAY_MS,
+	  .help = "and this" },
+	{ .name = "check_every", .type = KEY_DURATION, AT(silence.check_every_ms), .preset = "60s", .min = SECOND_MS,
+	  .max = DAY_MS, .help = "how often the collector looks at its agents and at itself" },
+	{ .name = "check_commit", .type = KEY_DURATION, AT(silence.check_commit_ms), .preset = "1s", .min = 1, .max = DAY_MS,
+	  .help = "a commit takes less" },
+	{ .name = "check_disk_percent", .type = KEY_INTEGER, AT(silence.check_disk_percent), .preset = "5", .max = 99,
+	  .help = "more than this share of the database's disk is free" },
+	{ .name = "check_clock_step", .type = KEY_DURATION, AT(silence.check_clock_step_ms), .preset = "2s", .min = 1,
+	  .max = DAY_MS, .help = "the clock steps by no more" },
+	{ .name = "check_url", .type = KEY_TEXT, AT(check_url), .check = key_check_url,
+	  .help = "the address that it asks itself by; public_url unless given" },
+	{ .name = "check_ca_file", .type = KEY_TEXT, AT(check_ca_file),
+	  .help = "whom that address's certificate is held against; tls.certificate unless given" },
+	END,
+};
+
 static const struct key log_rows[] = {
 	{ .name = "level", .type = KEY_CHOICE, AT(log_level), .preset = "info", .names = log_level_names,
 	  .help = "error, warning, info or debug" },
@@ -256,12 +336,25 @@ const struct key collector_keys[] = {
 	  .help = "when a defect opens and when its repair is proven; times are for an interval of 15m and scale with it" },
 	{ .name = "capacity_decision", .type = KEY_MAP, .children = capacity_rows,
 	  .help = "the same for promises that only capacity probes can test; as it stands, not scaled" },
+	{ .name = "outages", .type = KEY_MAP, .children = outage_rows, .help = "what counts as an outage" },
+	{ .name = "reliability", .type = KEY_MAP, .children = reliability_rows,
+	  .help = "when a line is unreliable, and when that is over; norm-2001 allows no outage in either" },
 	{ .name = "guard", .type = KEY_MAP, .children = guard_rows,
 	  .help = "when many lines are slow at once and it is not the lines" },
 	{ .name = "incidents", .type = KEY_MAP, .children = incident_rows, .help = "when one cause of many defects is over" },
 	{ .name = "schedule", .type = KEY_MAP, .children = schedule_rows, .help = "how often" },
+	{ .name = "silence", .type = KEY_MAP, .children = silence_rows,
+	  .help = "when an agent that is not heard means something" },
 	{ .name = "keep_reports", .type = KEY_DURATION, AT(keep_reports_ms), .preset = "35d", .min = SECOND_MS,
 	  .max = 3650 * DAY_MS, .help = "how long the bytes of reports stay, as received" },
+	{ .name = "keep_measurements", .type = KEY_DURATION, AT(keep_measurements_ms), .preset = "180d",
+	  .min = KEEP_MEASUREMENTS_LEAST_MS, .max = 3650 * DAY_MS, .help = "how long each measurement stays" },
+	{ .name = "keep_hourly", .type = KEY_DURATION, AT(keep_hourly_ms), .preset = "730d", .min = KEEP_MEASUREMENTS_LEAST_MS,
+	  .max = 3650 * DAY_MS, .help = "how long what they amount to by the hour stays" },
+	{ .name = "keep_daily", .type = KEY_DURATION, AT(keep_daily_ms), .preset = "3650d", .min = KEEP_MEASUREMENTS_LEAST_MS,
+	  .max = 36500 * DAY_MS, .help = "how long what they amount to by the day stays" },
+	{ .name = "keep_events", .type = KEY_DURATION, AT(keep_events_ms), .preset = "90d", .min = KEEP_MEASUREMENTS_LEAST_MS,
+	  .max = 3650 * DAY_MS, .help = "how long other events stay (latency, alive); outages stay for good" },
 	{ .name = "max_connections", .type = KEY_INTEGER, AT(max_connections), .preset = "16384", .min = 1, .max = 1000000,
 	  .help = "beyond it nobody is let in; an agent holds two" },
 	{ .name = "max_body", .type = KEY_SIZE, AT(max_body_bytes), .preset = "1MiB", .min = KIB, .max = 64 * KIB * KIB,
@@ -330,6 +423,15 @@ static void check_whole_seconds(const struct collector_config *config, struct ke
 		key_fault(faults, "schedule.report", "report: must be whole seconds, write 2s or 5m");
 }
 
+/* Roll-ups take over from measurements, days from hours. */
+static void check_keeping(const struct collector_config *config, struct key_faults *faults)
+{
+	if (config->keep_hourly_ms && config->keep_measurements_ms > config->keep_hourly_ms)
+		key_fault(faults, "keep_measurements", "keep_measurements: must not exceed keep_hourly, lower it");
+	if (config->keep_daily_ms && config->keep_hourly_ms > config->keep_daily_ms)
+		key_fault(faults, "keep_hourly", "keep_hourly: must not exceed keep_daily, lower it");
+}
+
 static void check_config(const void *from, struct key_faults *faults)
 {
 	const struct collector_config *config = from;
@@ -340,6 +442,7 @@ static void check_config(const void *from, struct key_faults *faults)
 	check_decision(&config->decision, "decision", faults);
 	check_decision(&config->capacity_decision, "capacity_decision", faults);
 	check_whole_seconds(config, faults);
+	check_keeping(config, faults);
 }
 
 /* What capacity_decision has no keys for is the same for both, but that K3 raises nothing, and that a probe of the evening
@@ -374,6 +477,8 @@ int collector_config_read(const char *path, struct collector_config *ret_config,
 		buf_printf(ret_faults, "%s: time_zone: %s\n", path, err->message);
 		return err_set(err, ERR_USAGE, "%s: time_zone cannot be read", path);
 	}
+	ret_config->reliability.reopen_within_ms = ret_config->decision.reopen_within_ms;
+	ret_config->silence.report_ms = ret_config->report_ms;
 	return 0;
 }
 
@@ -381,6 +486,13 @@ void collector_config_free(struct collector_config *config)
 {
 	keys_free(collector_keys, config);
 	zone_free(config->zone);
+}
+
+struct outage_owners collector_config_owners(const struct service_plan *plan)
+{
+	static const struct outage_owners usual = { .port = OWNER_CLIENT, .gateway = OWNER_CLIENT, .resolver = OWNER_PROVIDER };
+
+	return plan ? plan->owners : usual;
 }
 
 const struct service_plan *collector_config_find_plan(const struct collector_config *config, const char *name)

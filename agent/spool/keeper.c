@@ -10,9 +10,12 @@
 #include "agent/base/mem.h"
 #include "agent/spool/spool_room.h"
 
+#define ROUNDS_A_READ 6
+
 struct keeper {
 	struct spool *spool;
 	struct clock clock;
+	unsigned int rounds;       /* of keeper_tend, without trouble */
 	bool is_failing;
 	struct err why;
 	int64_t since_ms;          /* since when it is */
@@ -146,11 +149,17 @@ static int try_to_store(struct keeper *keeper, struct err *err)
 	return spool_recover(keeper->spool, err) < 0 ? -1 : store_held(keeper, err);
 }
 
+/* What shows only when it is read may wait a minute; what is held may not. */
+static bool needs_care(struct keeper *keeper)
+{
+	return keeper->count || keeper->is_failing || spool_needs_recovery(keeper->spool) || keeper->rounds++ % ROUNDS_A_READ == 0;
+}
+
 void keeper_tend(struct keeper *keeper)
 {
 	struct err err;
 
-	if (try_to_store(keeper, &err) < 0)
+	if (needs_care(keeper) && try_to_store(keeper, &err) < 0)
 		note_trouble(keeper, &err);
 }
 

@@ -42,7 +42,8 @@ struct spool *keeper_spool(struct keeper *keeper);
 /* Stores the event, or holds a copy of it: its members' reference is its own, its boot must outlive the keeper. */
 void keeper_append(struct keeper *keeper, const struct spool_event *event);
 
-/* Brings the spool back and stores what is held, if it can be done now. */
+/* Brings the spool back and stores what is held, if it can be done now. Without
+ * trouble it looks whether the file is in place, and reads it each sixth time. */
 void keeper_tend(struct keeper *keeper);
 
 /* How many events are in memory. */

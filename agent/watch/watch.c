@@ -430,6 +430,28 @@ void watch_set_url(struct watch *watch, enum ladder_level level, const char *url
 	set_tick(watch);
 }
 
+/* What a failed transfer from the local server says of its levels. A body that came, though cut or altered, is an answer. */
+static const struct {
+	enum reason reason;
+	enum ladder_level level;
+} failures[] = {
+	{ REASON_DNS, LEVEL_NAMES },      { REASON_CONNECT, LEVEL_HTTP },     { REASON_TLS, LEVEL_HTTP },
+	{ REASON_NO_ANSWER, LEVEL_HTTP }, { REASON_HTTP_STATUS, LEVEL_HTTP },
+};
+
+/* The ladder has no levels for the hub's name and HTTP: there a sweep looks at what it has. */
+void watch_transfer_failed(struct watch *watch, enum leg leg, enum reason reason)
+{
+	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+		if (failures[i].reason != reason)
+			continue;
+		if (leg == LEG_LOCAL)
+			reach_failed(watch->reach, failures[i].level);
+		else
+			reach_sweep(watch->reach);
+	}
+}
+
 void watch_set_alive(struct watch *watch, int64_t alive_ms)
 {
 	watch->options.rule.alive_ms = alive_ms;

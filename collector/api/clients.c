@@ -12,6 +12,7 @@
 #define SCAN_MAX      2000   /* clients looked at for one page, when few of them have the quality asked for */
 #define DAY_MS        INT64_C(86400000)
 #define RECENT_POINTS 200
+#define LONG_MS       (90 * DAY_MS)
 #define TICKETS_MAX   100
 
 static const char *const quality_names[] = { "good", "bad", "unmeasured", NULL };
@@ -125,12 +126,15 @@ static int add_recent(struct api_call *call, struct txn *txn, json_t *line, stru
 {
 	int64_t now_ms = call->now.realtime_ms;
 	struct line stored;
-	json_t *recent;
+	json_t *recent, *days;
 
 	if (line_get(txn, json_string_value(json_object_get(line, "id")), &stored, err) < 0 ||
 	    measurements_series(txn, &stored, now_ms - DAY_MS, now_ms, RECENT_POINTS, &recent, err) < 0)
 		return -1;
 	json_object_set_new(line, "recent", recent);
+	if (measurements_overview(txn, &stored, now_ms - LONG_MS, now_ms, RECENT_POINTS, &days, err) < 0)
+		return -1;
+	json_object_set_new(line, "days", days);
 	json_object_set_new(line, "thresholds", line_thresholds(call->api->options.config, &stored));
 	return orders_show_last(call, txn, &stored, 0, line, err);
 }

@@ -8,10 +8,12 @@
 
 #include "collector/api/input.h"
 #include "collector/api/routes.h"
+#include "collector/store/maintenance.h"
 #include "collector/store/orders.h"
 
 #define VERSION 1
 #define WAIT_MAX_S 600
+#define WINDOWS_MAX 64   /* of maintenance that an agent takes: the next ones */
 #define PLANLESS_INTERVAL_MS INT64_C(900000)        /* P1: a probe each 15 min */
 #define PLANLESS_BUDGET_BYTES INT64_C(20000000000)
 
@@ -43,30 +45,37 @@ static json_t *make_files(const struct collector_config *config)
 	return array;
 }
 
-json_t *instruction_make(const struct collector_config *config, const struct line *line, json_t *orders)
+json_t *instruction_make(const struct collector_config *config, const struct line *line, json_t *maintenance,
+			 json_t *orders)
 {
 	const struct service_plan *plan = collector_config_find_plan(config, line->service_plan);
 	int64_t interval_ms = plan ? plan->interval_ms : PLANLESS_INTERVAL_MS;
 	int64_t budget_bytes = plan ? plan->budget_bytes : PLANLESS_BUDGET_BYTES;
 
-	return json_pack("{s:i, s:s, s:{s:o, s:o}, s:o, s:{s:I, s:I}, s:I, s:[], s:o}",
+	return json_pack("{s:i, s:s, s:{s:o, s:o}, s:o, s:{s:I, s:I}, s:I, s:o, s:o}",
 			 "version", VERSION, "line", line->id,
 			 "legs", leg_names[LEG_LOCAL], make_leg(plan ? plan->local_min_bps : 0, plan ? plan->layer : 0),
 			 leg_names[LEG_HUB], make_leg(plan ? plan->hub_min_bps : 0, plan ? plan->layer : 0),
 			 "reference_files", make_files(config),
 			 "schedule", "interval_s", (json_int_t)(interval_ms / 1000), "report_s",
 			 (json_int_t)(config->report_ms / 1000),
-			 "budget_bytes_per_month", (json_int_t)budget_bytes, "maintenance", "orders", orders);
+			 "budget_bytes_per_month", (json_int_t)budget_bytes, "maintenance", maintenance, "orders", orders);
 }
 
 int instruction_of_line(struct txn *txn, const struct collector_config *config, const struct line *line, int64_t now_ms,
 			json_t **ret_instruction, struct err *err)
 {
-	json_t *orders;
+	json_t *orders, *maintenance;
 
 	if (orders_standing(txn, line, now_ms, &orders, err) < 0)
 		return -1;
-	*ret_instruction = instruction_make(config, line, orders);
+	if (maintenance_of_line(txn, line, now_ms, &maintenance, err) < 0) {
+		json_decref(orders);
+		return -1;
+	}
+	while (json_array_size(maintenance) > WINDOWS_MAX)
+		json_array_remove(maintenance, WINDOWS_MAX);
+	*ret_instruction = instruction_make(config, line, maintenance, orders);
 	return 0;
 }
 

@@ -13,10 +13,11 @@
 struct txn;
 
 /* {version, line, legs, reference_files, schedule, budget_bytes_per_month, maintenance, orders} for a line. A line whose
- * plan is not configured gets no thresholds: its measurements are figures without a judgement. Takes orders. */
-json_t *instruction_make(const struct collector_config *config, const struct line *line, json_t *orders);
+ * plan is not configured gets no thresholds: its measurements are figures without a judgement. Takes maintenance and orders. */
+json_t *instruction_make(const struct collector_config *config, const struct line *line, json_t *maintenance,
+			 json_t *orders);
 
-/* The same with the orders that stand now. */
+/* The same with the maintenance that is not over and the orders that stand now. */
 int instruction_of_line(struct txn *txn, const struct collector_config *config, const struct line *line, int64_t now_ms,
 			json_t **ret_instruction, struct err *err);
 

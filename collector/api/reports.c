@@ -16,6 +16,8 @@
 #include "collector/derive/network.h"
 #include "collector/store/measurements.h"
 #include "collector/store/orders.h"
+#include "collector/store/outages.h"
+#include "collector/store/rollups.h"
 
 #define TIME_MS_MAX    INT64_C(32503680000000)   /* the year 3000 */
 #define GENERATION_MAX (INT64_MAX - 1)           /* there is one after it */
@@ -56,6 +58,7 @@ struct storing {
 	int64_t spool;
 	struct arrival arrival;
 	int64_t measured_from_ms;   /* the oldest new measurement; INT64_MAX */
+	int64_t watched_from_ms;    /* the oldest new fact about outages; INT64_MAX */
 };
 
 /* How events of a type are checked and stored. What is wrong with an event harms only itself. */
@@ -107,11 +110,24 @@ static int store_other(struct storing *storing, struct report_event *event, stru
 	return event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object, err);
 }
 
+static int read_watched(struct report_event *event, struct err *err)
+{
+	return read_other(event, err) < 0 ? -1 : outage_event_check(event->type->name, event->object, err);
+}
+
+static int store_watched(struct storing *storing, struct report_event *event, struct err *err)
+{
+	if (store_other(storing, event, err) < 0)
+		return -1;
+	return outage_event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object,
+				&storing->watched_from_ms, err);
+}
+
 static const struct event_type event_types[] = {
 	{ "measurement", read_measurement, store_measurement },
-	{ "outage",      read_other,       store_other },
+	{ "outage",      read_watched,     store_watched },
 	{ "latency",     read_other,       store_other },
-	{ "alive",       read_other,       store_other },
+	{ "alive",       read_watched,     store_watched },
 	{ "boot",        read_other,       store_other },
 	{ "clock_step",  read_other,       store_other },
 	{ "dropped",     read_other,       store_other },
@@ -130,7 +146,8 @@ static int check_event(struct report_event *event, struct err *err)
 		return err_set(err, ERR_INPUT, "type: is missing, or no string");
 	if (boot && !json_is_string(boot))
 		return err_set(err, ERR_INPUT, "boot: must be a string");
-	event->boot = boot ? json_string_value(boot) : "";
+	if (boot)
+		text_copy(event->boot, sizeof event->boot, json_string_value(boot));
 	for (event->type = event_types; event->type->name; event->type++)
 		if (!strcmp(event->type->name, json_string_value(name)))
 			return event->type->read(event, err);
@@ -223,6 +240,18 @@ static void free_ingest(void *state)
 	free(ingest);
 }
 
+/* Lets go of the body when nothing borrows from it. On the thread that made it, that costs the least. */
+static void release_body(struct api_call *call, struct report *report)
+{
+	for (size_t i = 0; i < report->event_count; i++)
+		if (!report->events[i].is_measurement)
+			return;
+	for (size_t i = 0; i < report->event_count; i++)
+		report->events[i].object = NULL;
+	json_decref(call->input);
+	call->input = NULL;
+}
+
 /* All that the writer need not do for everybody in turn is done here. */
 int reports_read(struct api_call *call, struct txn *txn, struct err *err)
 {
@@ -239,6 +268,7 @@ int reports_read(struct api_call *call, struct txn *txn, struct err *err)
 		return -1;
 	instruction_etag(instruction, ingest->etag);
 	json_decref(instruction);
+	release_body(call, &ingest->report);
 	return 0;
 }
 
@@ -261,11 +291,23 @@ static int keep_report(struct api_call *call, struct txn *txn, bool copied, stru
 	return report_put(txn, &fact, err);
 }
 
-static int store_event(struct storing *storing, struct report_event *event, struct err *err)
+/* Which events are new. Nearly always all of them, one after the other: then they are one step. */
+static int take_events(struct txn *txn, int64_t spool, struct report *report, struct err *err)
 {
-	if (spool_take(storing->txn, storing->spool, event->seq, &event->counted, err) < 0)
+	int64_t first_seq = report->events[0].seq, last_seq = report->events[report->event_count - 1].seq;
+	bool fresh = false;
+
+	if (last_seq - first_seq == (int64_t)report->event_count - 1 &&
+	    spool_take_run(txn, spool, first_seq, last_seq, &fresh, err) < 0)
 		return -1;
-	return event->counted ? event->type->store(storing, event, err) : 0;
+	for (size_t i = 0; i < report->event_count; i++) {
+		struct report_event *event = &report->events[i];
+
+		event->counted = fresh;
+		if (!fresh && spool_take(txn, spool, event->seq, &event->counted, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Asks for what the agent reported before this report and we do not have. A report that is repeated, because our
@@ -296,15 +338,18 @@ static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 	struct report *report = &ingest->report;
 	struct storing storing = {
 		.txn = txn, .config = call->api->options.config, .line = &ingest->line, .measured_from_ms = INT64_MAX,
+		.watched_from_ms = INT64_MAX,
 		.arrival = { call->now.realtime_ms, report->sent_boottime_us, report->boot },
 	};
 
 	if (report->event_count == 0)
 		return 0;
-	if (spool_number(txn, &call->agent, report->spool, &storing.spool, err) < 0)
+	if (spool_number(txn, &call->agent, report->spool, &storing.spool, err) < 0 ||
+	    events_mark(txn, storing.spool, report->events[0].seq, call->now.realtime_ms, err) < 0 ||
+	    take_events(txn, storing.spool, report, err) < 0)
 		return -1;
 	for (size_t i = 0; i < report->event_count; i++)
-		if (store_event(&storing, &report->events[i], err) < 0)
+		if (report->events[i].counted && report->events[i].type->store(&storing, &report->events[i], err) < 0)
 			return -1;
 	return find_missing(txn, storing.spool, report, err) < 0 ? -1 : derive(call, &storing, err);
 }

@@ -34,8 +34,8 @@ struct event_type;
 struct report_event {
 	int64_t seq;
 	const struct event_type *type;
-	const json_t *object;            /* borrowed from the body */
-	const char *boot;                /* that it happened in, or "" */
+	const json_t *object;            /* borrowed from the body; NULL, once read, when a report has only measurements */
+	char boot[BOOT_ID_SIZE];         /* that it happened in, or "" */
 	bool is_measurement;
 	struct measurement measurement;
 	bool counted;                    /* set by the writer: it was new */

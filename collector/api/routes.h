@@ -32,6 +32,11 @@ int orders_read(struct api_call *call, struct txn *txn, struct err *err);
 int order_place_read(struct api_call *call, struct txn *txn, struct err *err);
 int order_place_write(struct api_call *call, struct txn *txn, struct err *err);
 
+int maintenance_read(struct api_call *call, struct txn *txn, struct err *err);
+int maintenance_plan_read(struct api_call *call, struct txn *txn, struct err *err);
+int maintenance_plan_write(struct api_call *call, struct txn *txn, struct err *err);
+int maintenance_end_write(struct api_call *call, struct txn *txn, struct err *err);
+
 int tickets_read(struct api_call *call, struct txn *txn, struct err *err);
 int ticket_read(struct api_call *call, struct txn *txn, struct err *err);
 int ticket_move_read(struct api_call *call, struct txn *txn, struct err *err);

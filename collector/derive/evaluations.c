@@ -34,16 +34,16 @@ static const struct source {
 	enum incident_cause cause;
 	bool hard;                    /* F1 */
 } sources[VIEW_COUNT] = {
-	[VIEW_LOCAL] = { read_local, true, CAUSE_SLOW, false },
-	[VIEW_HUB]   = { read_hub, false, CAUSE_UPSTREAM, false },
+	[VIEW_LOCAL] = { read_local, true, FOUND_SLOW, false },
+	[VIEW_HUB]   = { read_hub, false, FOUND_UPSTREAM, false },
 };
 
 /* What tells whether a line is good again. */
-static const enum view view_of_cause[CAUSE_COUNT] = {
-	[CAUSE_SLOW] = VIEW_LOCAL,          [CAUSE_OUTAGE] = VIEW_LOCAL,      [CAUSE_SILENCE] = VIEW_LOCAL,
-	[CAUSE_SERVER] = VIEW_LOCAL,        [CAUSE_SERVER_PATH] = VIEW_LOCAL, [CAUSE_HUB_SERVER] = VIEW_HUB,
-	[CAUSE_UPSTREAM] = VIEW_HUB,        [CAUSE_CONTENT_LOCAL] = VIEW_LOCAL, [CAUSE_CONTENT_HUB] = VIEW_HUB,
-	[CAUSE_COLLECTOR] = VIEW_LOCAL,
+static const enum view view_of_cause[FOUND_COUNT] = {
+	[FOUND_SLOW] = VIEW_LOCAL,          [FOUND_OUTAGE] = VIEW_LOCAL,      [FOUND_SILENCE] = VIEW_LOCAL,
+	[FOUND_SERVER] = VIEW_LOCAL,        [FOUND_SERVER_PATH] = VIEW_LOCAL, [FOUND_HUB_SERVER] = VIEW_HUB,
+	[FOUND_UPSTREAM] = VIEW_HUB,        [FOUND_CONTENT_LOCAL] = VIEW_LOCAL, [FOUND_CONTENT_HUB] = VIEW_HUB,
+	[FOUND_COLLECTOR] = VIEW_LOCAL,
 };
 
 /* One moment. */
@@ -139,11 +139,11 @@ static int blame_by_guard(const struct moment *moment, const struct guard_verdic
 		enum leg leg;
 	} rows[] = {
 		[GUARD_CALM]        = { .blames = false },
-		[GUARD_SERVER]      = { true, INCIDENT_SERVER, CAUSE_SERVER, LEG_LOCAL },
-		[GUARD_SERVER_PATH] = { true, INCIDENT_SERVER, CAUSE_SERVER_PATH, LEG_LOCAL },
+		[GUARD_SERVER]      = { true, INCIDENT_SERVER, FOUND_SERVER, LEG_LOCAL },
+		[GUARD_SERVER_PATH] = { true, INCIDENT_SERVER, FOUND_SERVER_PATH, LEG_LOCAL },
 		[GUARD_NETWORK]     = { .blames = false },
-		[GUARD_HUB_SERVER]  = { true, INCIDENT_SERVER, CAUSE_HUB_SERVER, LEG_HUB },
-		[GUARD_UPSTREAM]    = { true, INCIDENT_UPSTREAM, CAUSE_UPSTREAM, LEG_HUB },
+		[GUARD_HUB_SERVER]  = { true, INCIDENT_SERVER, FOUND_HUB_SERVER, LEG_HUB },
+		[GUARD_UPSTREAM]    = { true, INCIDENT_UPSTREAM, FOUND_UPSTREAM, LEG_HUB },
 		[GUARD_CORE]        = { .blames = false },
 	};
 	json_t *lines;
@@ -169,7 +169,7 @@ static int blame_core(const struct moment *moment, const struct guard_verdict *v
 		free(states);
 		return -1;
 	}
-	found = landscape_blames(moment->landscape, states, false, incident_cause_names[CAUSE_SLOW]);
+	found = landscape_blames(moment->landscape, states, false, incident_cause_names[FOUND_SLOW]);
 	json_array_foreach(found, i, blame)
 		if (incident_kind_of(blame) == INCIDENT_CORE)
 			json_array_append(blames, blame);
@@ -181,7 +181,7 @@ static int blame_core(const struct moment *moment, const struct guard_verdict *v
 /* Several lines got other content at once; one alone is no incident. */
 static int blame_content(const struct moment *moment, const struct guard_verdict *verdict, json_t *blames, struct err *err)
 {
-	static const enum incident_cause causes[LEG_COUNT] = { CAUSE_CONTENT_LOCAL, CAUSE_CONTENT_HUB };
+	static const enum incident_cause causes[LEG_COUNT] = { FOUND_CONTENT_LOCAL, FOUND_CONTENT_HUB };
 	json_t *lines;
 
 	for (int leg = 0; leg < LEG_COUNT; leg++) {

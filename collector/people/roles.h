@@ -11,6 +11,7 @@ enum action {
 	ACTION_SEE,            /* clients, lines, measurements, tickets */
 	ACTION_MOVE_TICKETS,   /* accept, mark fixed, close, note */
 	ACTION_PLACE_ORDERS,   /* have a line probed now */
+	ACTION_PLAN_WORK,      /* announce maintenance, end it */
 	ACTION_COUNT
 };
 

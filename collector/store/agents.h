@@ -74,6 +74,10 @@ int spool_number(struct txn *txn, const struct agent *agent, const char *spool, 
  * however often reports arrive. Kept as ranges, so its cost does not grow with the number of events. */
 int spool_take(struct txn *txn, int64_t spool, int64_t seq, bool *ret_fresh, struct err *err);
 
+/* The same for all from first_seq to last_seq at once, where none of them had been taken; otherwise *ret_fresh is false, and
+ * nothing was marked. */
+int spool_take_run(struct txn *txn, int64_t spool, int64_t first_seq, int64_t last_seq, bool *ret_fresh, struct err *err);
+
 /* Finds out whether what the spool delivered before seq is missing here, as after the database was restored from an older
  * backup: when seq begins a range of those taken, *ret_from is the first one missing before it, else seq itself. */
 int spool_gap(struct txn *txn, int64_t spool, int64_t seq, int64_t *ret_from, struct err *err);

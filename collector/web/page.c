@@ -18,6 +18,7 @@
  * partial "content" is the page's template. */
 
 #define DAY_MS        INT64_C(86400000)
+#define LONG_MS       (90 * DAY_MS)
 #define PICTURE_PX    190
 #define HISTORY_PX    320
 #define PARAMETER_MAX 256
@@ -34,6 +35,7 @@ static void prepare_client(struct draft *draft);
 static void prepare_history(struct draft *draft);
 static void prepare_tickets(struct draft *draft);
 static void prepare_ticket(struct draft *draft);
+static void prepare_maintenance(struct draft *draft);
 static void prepare_problem(struct draft *draft);
 
 static const struct kind {
@@ -47,6 +49,7 @@ static const struct kind {
 	{ "history", "clients", NULL,            prepare_history },
 	{ "tickets", "tickets", "title.tickets", prepare_tickets },
 	{ "ticket",  "tickets", NULL,            prepare_ticket },
+	{ "maintenance", "maintenance", "title.maintenance", prepare_maintenance },
 	{ "login",   "",        "title.login",   NULL },
 	{ "problem", "",        NULL,            prepare_problem },
 };
@@ -283,6 +286,22 @@ static void prepare_tickets(struct draft *draft)
 	add_next(draft);
 }
 
+/* The leg's last 90 days as a second picture, unless they are all empty. */
+static void add_days(json_t *leg, const json_t *days, int64_t threshold_bps, const struct draft *draft)
+{
+	const struct svg_view view = {
+		.reader = &draft->reader, .leg = text_at(leg, "leg"), .threshold_bps = threshold_bps,
+		.from_ms = draft->context->now_ms - LONG_MS, .to_ms = draft->context->now_ms, .height_px = PICTURE_PX,
+	};
+	struct buf svg = { 0 };
+
+	if (!find_latest(days, view.leg))
+		return;
+	svg_throughput(days, &view, &svg);
+	json_object_set_new(leg, "days_svg", json_string(buf_text(&svg)));
+	buf_free(&svg);
+}
+
 /* A client's line gets both legs, measured or not: each with its quality, what is promised, and its picture up to now. */
 static void prepare_line(json_t *line, const struct draft *draft)
 {
@@ -302,11 +321,13 @@ static void prepare_line(json_t *line, const struct draft *draft)
 		});
 
 		json_object_set(leg, "good", json_object_get(fast, leg_names[i]));
+		add_days(leg, json_object_get(json_object_get(line, "days"), "items"), json_integer_value(promised), draft);
 		json_array_append_new(legs, leg);
 	}
 	prepare_orders(json_object_get(line, "orders"));
 	json_object_set_new(line, "legs", legs);
 	json_object_del(line, "recent");
+	json_object_del(line, "days");
 }
 
 static void prepare_client(struct draft *draft)
@@ -338,7 +359,8 @@ static void add_periods(struct draft *draft, int64_t from_ms, int64_t to_ms)
 	static const struct {
 		const char *key;
 		int64_t span_ms;
-	} rows[] = { { "history.day", DAY_MS }, { "history.week", 7 * DAY_MS }, { "history.month", 30 * DAY_MS } };
+	} rows[] = { { "history.day", DAY_MS }, { "history.week", 7 * DAY_MS }, { "history.month", 30 * DAY_MS },
+		     { "history.quarter", 90 * DAY_MS }, { "history.year", 365 * DAY_MS } };
 	int64_t now_ms = draft->context->now_ms, span_ms = to_ms - from_ms;
 	json_t *periods = json_array();
 
@@ -350,10 +372,26 @@ static void add_periods(struct draft *draft, int64_t from_ms, int64_t to_ms)
 	json_object_set_new(draft->page, "periods", periods);
 }
 
-/* The picture reads from left to right, the table from the newest down. */
+/* Tables read from the newest down: measurements, and what others were rolled up to. */
+static void add_history_tables(struct draft *draft, const json_t *items)
+{
+	json_t *measurements = json_array(), *rollups = json_array();
+
+	for (size_t i = json_array_size(items); i > 0; i--) {
+		json_t *item = json_array_get(items, i - 1);
+
+		json_array_append(json_object_get(item, "span_ms") ? rollups : measurements, item);
+	}
+	json_object_set_new(draft->data, "table", table_of("measurements", measurements));
+	json_object_set_new(draft->data, "rollup_table", table_of("rollups", rollups));
+	json_object_set_new(draft->data, "is_empty", json_boolean(!json_array_size(items)));
+	json_decref(measurements);
+	json_decref(rollups);
+}
+
 static void prepare_history(struct draft *draft)
 {
-	json_t *items = json_object_get(draft->data, "items"), *newest_first = json_array();
+	json_t *items = json_object_get(draft->data, "items");
 	struct svg_view view = {
 		.reader = &draft->reader,
 		.from_ms = json_integer_value(json_object_get(draft->data, "from_ms")),
@@ -362,10 +400,7 @@ static void prepare_history(struct draft *draft)
 	};
 
 	json_object_set_new(draft->data, "legs", make_legs(items, view));
-	for (size_t i = json_array_size(items); i > 0; i--)
-		json_array_append(newest_first, json_array_get(items, i - 1));
-	json_object_set_new(draft->data, "table", table_of("measurements", newest_first));
-	json_decref(newest_first);
+	add_history_tables(draft, items);
 	json_object_del(draft->data, "items");
 	prepare_orders(json_object_get(json_object_get(draft->data, "line"), "orders"));
 	add_periods(draft, view.from_ms, view.to_ms);
@@ -405,6 +440,21 @@ static void prepare_ticket(struct draft *draft)
 	prepare_evidence(json_object_get(draft->data, "evidence"), text_at(draft->data, "leg"), draft);
 	set_title(draft, decorate_word(&draft->reader, "defect", text_at(draft->data, "defect")), "");
 	add_legend(draft);
+}
+
+static void prepare_maintenance(struct draft *draft)
+{
+	json_t *items = json_object_get(draft->data, "items"), *item;
+	size_t i;
+
+	json_array_foreach(items, i, item) {
+		const char *state = text_at(item, "state");
+
+		json_object_set_new(item, "may_end", json_boolean(json_is_true(json_object_get(draft->data, "may_plan")) &&
+								  (!strcmp(state, "planned") || !strcmp(state, "running"))));
+	}
+	json_object_set_new(draft->data, "table", table_of("works", items));
+	add_next(draft);
 }
 
 static void prepare_problem(struct draft *draft)

@@ -28,7 +28,7 @@ struct page_context {
 	int64_t now_ms;
 };
 
-/* template: "clients", "client", "history", "tickets", "ticket", "login", "problem". Fails only with ERR_INTERNAL. */
+/* template: "clients", "client", "history", "tickets", "ticket", "maintenance", "login", "problem". Fails only with ERR_INTERNAL. */
 int page_render(const char *template, const json_t *data, const struct page_context *context, struct buf *ret_html,
 		struct err *err);
 

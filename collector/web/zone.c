@@ -16,6 +16,7 @@
 #define HEADER_BYTES   44
 #define TYPE_BYTES     6
 #define FILE_BYTES_MAX 65536
+#define DAY_MS         INT64_C(86400000)
 
 struct zone {
 	size_t count;
@@ -146,4 +147,14 @@ int64_t zone_offset_s(const struct zone *zone, int64_t utc_ms)
 	if (low)
 		return zone->transitions[low - 1].offset_s;
 	return zone ? zone->first_offset_s : 0;
+}
+
+int64_t zone_to_utc_ms(const struct zone *zone, int64_t local_ms)
+{
+	int64_t before_ms = local_ms - zone_offset_s(zone, local_ms - DAY_MS) * 1000;
+	int64_t after_ms = local_ms - zone_offset_s(zone, local_ms + DAY_MS) * 1000;
+
+	if (before_ms + zone_offset_s(zone, before_ms) * 1000 == local_ms)
+		return before_ms;
+	return after_ms + zone_offset_s(zone, after_ms) * 1000 == local_ms ? after_ms : before_ms;
 }

@@ -20,4 +20,8 @@ void zone_free(struct zone *zone);
 /* Seconds to add to UTC; a zone of NULL is UTC. */
 int64_t zone_offset_s(const struct zone *zone, int64_t utc_ms);
 
+/* The time at which clocks of the zone show local_ms (as if it were UTC). Of an hour that they show twice, the first; one
+ * that they skip counts on from the hour before. */
+int64_t zone_to_utc_ms(const struct zone *zone, int64_t local_ms);
+
 #endif

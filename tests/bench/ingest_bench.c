@@ -1,10 +1,11 @@
-/* ingest_bench: measurements stored durably per second through HTTP, beside bare SQLite writers on the same file system.
+/* ingest_bench: measurements stored durably per second through HTTP, beside PostgreSQL and bare SQLite writers on the same
+ * file system.
  *
  *   ingest_bench COLLECTOR [REPORTS [CONNECTIONS [ROUNDS]]]
  *
  * Each round runs, one after the other: the collector taking signed reports of 20 measurements over CONNECTIONS
  * kept-alive connections (each agent's next report leaves when the last was answered, so every row counted is durable);
- * a bare writer with the same schema, 1,000 rows a commit; the same with one commit per report. The load is made on the same
+ * PostgreSQL taking the same rows over one connection, one INSERT of 20 a transaction (postgres.h); a bare writer with the same schema, 1,000 rows a commit; the same with one commit per report. The load is made on the same
  * machine, whose cores it shares. Prints rows per second and the ratios, medians over the rounds. */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -30,6 +31,7 @@
 #include "collector/store/agents.h"
 #include "collector/store/clients.h"
 #include "collector/store/store.h"
+#include "tests/bench/postgres.h"
 
 #define ROWS_PER_REPORT 20
 #define CONNECTIONS_MAX 64
@@ -82,6 +84,7 @@ static void fill_measurement(struct measurement *m, int64_t seq)
 	text_copy(m->interface, sizeof m->interface, "eth0");
 	m->sha256_ok = 1;
 	m->cross_rx_bps = 12000;
+	m->cross = CROSS_MEASURED;
 	m->cross_tx_bps = 800;
 	m->judgement = JUDGED_GOOD;
 }
@@ -303,13 +306,21 @@ static double run_collector(const char *program, const char *dir, int reports, i
 	return reports / connections * connections * ROWS_PER_REPORT / took;
 }
 
+/* The row-th of those that the connections' agents send in turn, a report each. */
+static void fill_row(int64_t row, int64_t *ret_line, int64_t *ret_seq, struct measurement *ret_measurement)
+{
+	*ret_line = 1 + row / ROWS_PER_REPORT % 16;
+	*ret_seq = 1 + row / (ROWS_PER_REPORT * 16) * ROWS_PER_REPORT + row % ROWS_PER_REPORT;
+	fill_measurement(ret_measurement, *ret_seq);
+}
+
 /* Rows per second of a bare writer with the collector's own schema. */
 static double run_bare(const char *dir, int64_t rows, int rows_per_commit)
 {
 	static const char insert[] =
-		"INSERT INTO measurement (client, line, leg, started_ms, spool, seq, judgement, reason, trigger, throughput_bps,"
+		"INSERT INTO measurement (client, line, leg, started_ms, spool, seq, judgement, reason, trigger, kind, throughput_bps,"
 		" threshold_bps, bytes, duration_us, first_byte_us, cross_rx_bps) VALUES (:line, :line, :leg, :started_ms, :line, :seq,"
-		" 0, 0, 0, :throughput_bps, 240000, 1048576, :duration_us, 10411, 12000)";
+		" 0, 0, 0, 0, :throughput_bps, 240000, 1048576, :duration_us, 10411, 12000)";
 	char database[512];
 	struct store *store;
 	struct db *db;
@@ -324,17 +335,17 @@ static double run_bare(const char *dir, int64_t rows, int rows_per_commit)
 		end(database, &err);
 	started = seconds();
 	for (int64_t row = 0; row < rows; row++) {
-		int64_t line = 1 + row / ROWS_PER_REPORT % 16, seq = row / (ROWS_PER_REPORT * 16) * ROWS_PER_REPORT + row % ROWS_PER_REPORT;
 		sqlite3_stmt *statement = db_statement(db, insert);
 		struct measurement m;
+		int64_t line, seq;
 
-		fill_measurement(&m, seq + 1);
+		fill_row(row, &line, &seq, &m);
 		if (row % rows_per_commit == 0)
 			db_execute(db, "BEGIN IMMEDIATE", &err);
 		db_bind_integer(statement, ":line", line);
 		db_bind_integer(statement, ":leg", m.leg);
 		db_bind_integer(statement, ":started_ms", m.started_ms);
-		db_bind_integer(statement, ":seq", seq + 1);
+		db_bind_integer(statement, ":seq", seq);
 		db_bind_integer(statement, ":throughput_bps", m.throughput_bps);
 		db_bind_integer(statement, ":duration_us", m.duration_us);
 		if (db_run(statement, &err) < 0)
@@ -367,39 +378,63 @@ static int argument(int argc, char **argv, int place, int preset)
 	return argc > place ? (int)strtol(argv[place], NULL, 10) : preset;
 }
 
+enum { HTTP, POSTGRES, BIG, SMALL, WAYS };
+
+static void run_round(const char *program, const char *dir, int reports, int connections, double ret_rates[WAYS])
+{
+	int64_t rows = (int64_t)reports * ROWS_PER_REPORT;
+	struct postgres *postgres;
+
+	ret_rates[HTTP] = run_collector(program, dir, reports, connections);
+	postgres = postgres_start(dir);
+	ret_rates[POSTGRES] = postgres_store(postgres, rows, ROWS_PER_REPORT, fill_row);
+	postgres_stop(postgres);
+	ret_rates[BIG] = run_bare(dir, rows, 1000);
+	ret_rates[SMALL] = run_bare(dir, rows, ROWS_PER_REPORT);
+}
+
+static void remove_dir(const char *dir)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execlp("rm", "rm", "-rf", dir, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
+	static const char *const names[WAYS] = {
+		[POSTGRES] = "PostgreSQL, one connection, one INSERT of 20 a transaction", [BIG] = "bare SQLite writer, 1000 rows a commit",
+		[SMALL] = "bare SQLite writer, one commit per report",
+	};
 	int reports = argument(argc, argv, 2, 4000), connections = argument(argc, argv, 3, 16), rounds = argument(argc, argv, 4, 5);
-	double http[ROUNDS_MAX], big[ROUNDS_MAX], small[ROUNDS_MAX], of_big[ROUNDS_MAX], of_small[ROUNDS_MAX];
+	double rates[WAYS][ROUNDS_MAX], ratios[WAYS][ROUNDS_MAX];
 
 	if (argc < 2 || connections < 1 || connections > CONNECTIONS_MAX || rounds < 1 || rounds > ROUNDS_MAX || sodium_init() < 0) {
 		fprintf(stderr, "usage: ingest_bench COLLECTOR [REPORTS [CONNECTIONS [ROUNDS]]]\n");
 		return 2;
 	}
 	for (int i = 0; i < rounds; i++) {
-		char dir[] = "/var/tmp/plumbline-bench-XXXXXX", remove[64];
-		int64_t rows = (int64_t)reports * ROWS_PER_REPORT;
+		char dir[] = "/var/tmp/plumbline-bench-XXXXXX";
+		double round[WAYS];
 
 		if (!mkdtemp(dir))
 			end("mkdtemp", NULL);
-		http[i] = run_collector(argv[1], dir, reports, connections);
-		big[i] = run_bare(dir, rows, 1000);
-		small[i] = run_bare(dir, rows, ROWS_PER_REPORT);
-		of_big[i] = http[i] / big[i];
-		of_small[i] = http[i] / small[i];
-		fprintf(stderr, "round %d: HTTP %.0f rows/s, bare 1000 a commit %.0f, bare a commit per report %.0f\n", i + 1, http[i],
-			big[i], small[i]);
-		snprintf(remove, sizeof remove, "%s", dir);
-		pid_t pid = fork();
-		if (pid == 0) {
-			execlp("rm", "rm", "-rf", remove, (char *)NULL);
-			_exit(127);
+		run_round(argv[1], dir, reports, connections, round);
+		remove_dir(dir);
+		for (int way = 0; way < WAYS; way++) {
+			rates[way][i] = round[way];
+			ratios[way][i] = round[HTTP] / round[way];
 		}
-		waitpid(pid, NULL, 0);
+		fprintf(stderr, "round %d: HTTP %.0f rows/s, PostgreSQL %.0f, bare 1000 a commit %.0f, bare a commit per report %.0f\n", i + 1,
+			round[HTTP], round[POSTGRES], round[BIG], round[SMALL]);
 	}
 	printf("stored durably through HTTP, %d connections, signed reports of %d: %.0f rows/s\n", connections, ROWS_PER_REPORT,
-	       median(http, rounds));
-	printf("bare SQLite writer, 1000 rows a commit: %.0f rows/s; ratio %.2f\n", median(big, rounds), median(of_big, rounds));
-	printf("bare SQLite writer, one commit per report: %.0f rows/s; ratio %.2f\n", median(small, rounds), median(of_small, rounds));
+	       median(rates[HTTP], rounds));
+	for (int way = POSTGRES; way < WAYS; way++)
+		printf("%s: %.0f rows/s; ratio %.2f\n", names[way], median(rates[way], rounds), median(ratios[way], rounds));
 	return 0;
 }

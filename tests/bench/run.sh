@@ -2,12 +2,12 @@
 # make bench: ratios of two things measured side by side in one run. The last table stands in results.md beside this file.
 set -eu
 cd "$(dirname "$0")/../.."
-sh systemd/packaging/install-packages.sh build
+sh systemd/packaging/install-packages.sh build bench
 make -j2 all build/tests/bench/transfer_bench build/tests/bench/ingest_bench build/tests/bench/localise_bench
 
 echo "== a download through the agent's transfer module beside a bare read() loop"
 build/tests/bench/transfer_bench
-echo "== measurements stored durably through HTTP beside bare SQLite writers"
+echo "== measurements stored durably through HTTP beside PostgreSQL and bare SQLite writers"
 build/tests/bench/ingest_bench build/plumbline-collector
 echo "== localisation beside reading its input, and how often it finds what was planted"
 build/tests/bench/localise_bench

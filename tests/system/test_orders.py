@@ -167,3 +167,44 @@ def test_an_instruction_beyond_the_targets_is_refused_whole(site):
     site.start_collector()
     wait_until(lambda: site.interval_s() == 7200, 60, site.log)
     assert "instruction_refused" not in site.agent_json("status")
+
+
+@pytest.mark.timeout(240)
+def test_planned_work_is_measured_and_not_judged(site):
+    site.collector.import_csv("clients", CLIENTS.format(plan="busy"))
+    site.start_agent()
+    wait_until(lambda: site.interval_s() == 1, 30, site.log)
+    person = Person(site.url).log_in("tech", PASSWORD)
+    now_ms = int(time.time() * 1000)
+
+    # Work is announced before it starts, on a node that there is.
+    for body, field, detail in [
+            ({"node": "core", "from_ms": now_ms - 1000, "to_ms": now_ms + 9000}, "from_ms",
+             "must lie ahead: work is announced before it starts"),
+            ({"node": "core", "from_ms": now_ms + 9000, "to_ms": now_ms + 9000}, "to_ms", "must be later than from_ms"),
+            ({"node": "b9", "from_ms": now_ms + 9000, "to_ms": now_ms + 19000}, "node", "there is no node b9"),
+            ({"node": "core", "from_ms": "soon", "to_ms": now_ms + 9000}, "from_ms", "must be a time in Unix milliseconds")]:
+        refused = person.post("/api/v1/maintenance", body)
+        assert refused.status == 400 and refused.json["errors"] == [{"field": field, "detail": detail}]
+
+    from_ms = int(time.time() * 1000) + 3000
+    planned = person.post("/api/v1/maintenance", {"node": "core", "from_ms": from_ms, "to_ms": from_ms + 3600000, "note": "fibre"})
+    item, = planned.json["items"]
+    assert item["state"] == "planned" and item["lines"] == 1 and item["by"] == "tech"
+
+    def measured():
+        return [m for m in site.agent_json("measurements")["items"] if m["trigger"] == "schedule"]
+
+    wait_until(lambda: [m for m in measured() if m["judgement"] == "invalid"], 30, site.log)
+    for m in measured():
+        assert (m["reason"] == "maintenance") == (m["judgement"] == "invalid")
+        assert m["judgement"] != "invalid" or m["started_ms"] >= from_ms
+    assert "End it now" in person.get("/maintenance").text
+
+    # Ended early, it is judged again; ended twice it is not.
+    ended = person.post(f"/api/v1/maintenance/{item['id']}/end")
+    assert ended.json["items"][0]["state"] == "over"
+    ended_ms = ended.json["items"][0]["to_ms"]
+    wait_until(lambda: [m for m in measured() if m["started_ms"] > ended_ms and m["judgement"] != "invalid"], 30, site.log)
+    again = person.post(f"/api/v1/maintenance/{item['id']}/end")
+    assert again.status == 409 and again.json["detail"] == f"maintenance {item['id']}: is over already"

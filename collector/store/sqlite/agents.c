@@ -299,29 +299,34 @@ static int write_range(struct txn *txn, const char *statement_sql, int64_t spool
 	return db_run(statement, err);
 }
 
-int spool_take(struct txn *txn, int64_t spool, int64_t seq, bool *ret_fresh, struct err *err)
+int spool_take_run(struct txn *txn, int64_t spool, int64_t first_seq, int64_t last_seq, bool *ret_fresh, struct err *err)
 {
-	struct range before, taken = { seq, seq };
+	struct range before, taken = { first_seq, last_seq };
 	int found;
 	bool joins;
 
-	if (seq < 0 || seq > SEQ_MAX)
+	if (first_seq < 0 || last_seq > SEQ_MAX)
 		return err_set(err, ERR_INPUT, "seq: must lie between 0 and %" PRId64, SEQ_MAX);
-	found = find_range_before(txn, spool, seq, &before, err);
+	found = find_range_before(txn, spool, last_seq, &before, err);
 	if (found < 0)
 		return -1;
-	if (found && seq <= before.last) {
+	if (found && first_seq <= before.last) {
 		*ret_fresh = false;
 		return 0;
 	}
-	joins = found && before.last + 1 == seq;
+	joins = found && before.last + 1 == first_seq;
 	if (joins)
 		taken.first = before.first;
-	if (absorb_range(txn, spool, seq + 1, &taken.last, err) < 0 ||
+	if (absorb_range(txn, spool, last_seq + 1, &taken.last, err) < 0 ||
 	    write_range(txn, sql[joins ? RANGE_EXTEND : RANGE_PUT], spool, taken, err) < 0)
 		return -1;
 	*ret_fresh = true;
 	return 0;
+}
+
+int spool_take(struct txn *txn, int64_t spool, int64_t seq, bool *ret_fresh, struct err *err)
+{
+	return spool_take_run(txn, spool, seq, seq, ret_fresh, err);
 }
 
 int spool_gap(struct txn *txn, int64_t spool, int64_t seq, int64_t *ret_from, struct err *err)

@@ -31,6 +31,7 @@ static const char *const migrations[] = {
 	" revision INTEGER NOT NULL);"   /* of what its agent is asked to do; the newest of all lines is the highest */
 	"CREATE INDEX line_by_client ON line (client, id);"
 	"CREATE INDEX line_by_revision ON line (revision);"
+	"CREATE INDEX line_by_node ON line (node);"
 
 	/* Parents carry no reference: a topology arrives in any order. */
 	"CREATE TABLE node (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL) WITHOUT ROWID;"
@@ -39,6 +40,19 @@ static const char *const migrations[] = {
 	" place INTEGER NOT NULL,"
 	" parent TEXT NOT NULL,"
 	" PRIMARY KEY (node, place)) WITHOUT ROWID;"
+
+	"CREATE INDEX node_parent_by_parent ON node_parent (parent);"
+
+	"CREATE TABLE maintenance ("    /* called off before it began: to_ms = from_ms */
+	" id TEXT PRIMARY KEY,"
+	" node TEXT NOT NULL,"
+	" announced_ms INTEGER NOT NULL,"
+	" from_ms INTEGER NOT NULL,"
+	" to_ms INTEGER NOT NULL,"
+	" person TEXT NOT NULL,"
+	" note TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX maintenance_by_time ON maintenance (from_ms, id);"
+	"CREATE INDEX maintenance_by_node ON maintenance (node, to_ms);"
 
 	"CREATE TABLE agent ("
 	" number INTEGER PRIMARY KEY,"
@@ -105,8 +119,18 @@ static const char *const migrations[] = {
 	" bytes INTEGER NOT NULL,"
 	" duration_us INTEGER NOT NULL,"
 	" first_byte_us INTEGER,"
-	" cross_rx_bps INTEGER,"
+	" cross_rx_bps INTEGER,"        /* NULL: unknown, or known in part only (K3) */
 	" PRIMARY KEY (client, line, leg, started_ms, spool, seq)) WITHOUT ROWID;"
+
+	/* Delay around a capacity probe (L4): a few rows a day, so that the others need not carry it. */
+	"CREATE TABLE load_delay ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" spool INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" idle_p50_us INTEGER,"
+	" loaded_p50_us INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, spool, seq)) WITHOUT ROWID;"
 
 	"CREATE TABLE event ("
 	" client INTEGER NOT NULL,"
@@ -116,6 +140,60 @@ static const char *const migrations[] = {
 	" type TEXT NOT NULL,"
 	" event TEXT NOT NULL,"
 	" PRIMARY KEY (client, line, spool, seq)) WITHOUT ROWID;"
+
+	/* When events other than measurements came: the first sequence number that a spool sent on each day. */
+	"CREATE TABLE spool_day ("
+	" spool INTEGER NOT NULL,"
+	" day_ms INTEGER NOT NULL,"
+	" first_seq INTEGER NOT NULL,"
+	" PRIMARY KEY (spool, day_ms)) WITHOUT ROWID;"
+	"CREATE INDEX spool_day_by_day ON spool_day (day_ms);"
+
+	/* How far the measurements of a day (UTC) are on their way to roll-ups and out: enum day_state of rollups.h. */
+	"CREATE TABLE measured_day ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" day_ms INTEGER NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, day_ms)) WITHOUT ROWID;"
+	"CREATE INDEX measured_day_by_state ON measured_day (state, day_ms);"
+	"CREATE TABLE rollup ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" leg INTEGER NOT NULL,"
+	" span INTEGER NOT NULL,"
+	" from_ms INTEGER NOT NULL,"
+	" count INTEGER NOT NULL,"
+	" good INTEGER NOT NULL,"
+	" bad INTEGER NOT NULL,"
+	" unmeasured INTEGER NOT NULL,"   /* what is left of count is marginal */
+	" min_bps INTEGER,"               /* NULL, like the others, when nothing valid has a figure */
+	" p5_bps INTEGER,"
+	" p10_bps INTEGER,"
+	" median_bps INTEGER,"
+	" p95_bps INTEGER,"
+	" PRIMARY KEY (client, line, leg, span, from_ms)) WITHOUT ROWID;"
+
+	"CREATE TABLE outage ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" started_ms INTEGER NOT NULL,"
+	" spool INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" cause INTEGER NOT NULL,"
+	" ended_ms INTEGER,"             /* NULL while it is under way */
+	" down_ms INTEGER,"
+	" shortest_ms INTEGER,"
+	" longest_ms INTEGER,"
+	" PRIMARY KEY (client, line, started_ms, spool, seq)) WITHOUT ROWID;"
+	"CREATE INDEX outage_by_end ON outage (ended_ms);"
+	"CREATE TABLE watch ("           /* when the line's agent was watching; ranges are apart */
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" from_ms INTEGER NOT NULL,"
+	" to_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, from_ms)) WITHOUT ROWID;"
+	"CREATE INDEX watch_by_end ON watch (to_ms);"
 
 	"CREATE TABLE probe_order ("
 	" client INTEGER NOT NULL,"

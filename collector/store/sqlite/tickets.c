@@ -244,55 +244,24 @@ static int bind_state(sqlite3_stmt *statement, const char *state, struct err *er
 	return err_set(err, ERR_INPUT, "state: must be a ticket's state or unclosed");
 }
 
-/* key keeps the text that was bound; the caller releases it after the page was read. */
-static int bind_cursor(sqlite3_stmt *statement, const char *cursor, json_t **ret_key, struct err *err)
-{
-	json_int_t after_ms;
-	const char *after_id;
-
-	if (!cursor)
-		return 0;
-	if (cursor_read(cursor, ret_key, err) < 0)
-		return -1;
-	if (json_unpack(*ret_key, "[Is!]", &after_ms, &after_id))
-		return cursor_fault(err);
-	db_bind_integer(statement, ":after_ms", after_ms);
-	db_bind_text(statement, ":after_id", after_id);
-	return 0;
-}
-
-/* The statement asked for one row more than limit, to know whether there is a next page. */
-static json_t *make_page(json_t *page, int64_t limit)
-{
-	json_t *items = json_object_get(page, "items");
-	json_t *cursor = NULL, *last;
-
-	if ((int64_t)json_array_size(items) > limit) {
-		json_array_remove(items, (size_t)limit);
-		last = json_array_get(items, (size_t)limit - 1);
-		cursor = cursor_write(json_pack("[OO]", json_object_get(last, "opened_ms"), json_object_get(last, "id")));
-	}
-	json_object_set_new(page, "cursor", cursor ? cursor : json_null());
-	return page;
-}
-
 int tickets_list(struct txn *txn, const struct ticket_filter *filter, json_t **ret_page, struct err *err)
 {
+	static const char *const members[] = { "opened_ms", "id", NULL };
 	sqlite3_stmt *statement = db_statement(txn->db, sql[TICKETS_PAGE]);
-	json_t *key = NULL, *page;
+	json_t *key = NULL;
 	int rc = -1;
 
 	if (limit_check(filter->limit, err) < 0 || bind_state(statement, filter->state, err) < 0 ||
-	    bind_cursor(statement, filter->cursor, &key, err) < 0)
+	    cursor_bind(statement, filter->cursor, &key, err) < 0)
 		goto out;
 	db_bind_text(statement, ":client", filter->client);
 	db_bind_text(statement, ":line", filter->line);
 	db_bind_text(statement, ":holder", filter->holder);
 	db_bind_text(statement, ":incident", filter->incident);
 	db_bind_integer(statement, ":limit", filter->limit + 1);
-	if (rows_to_json(statement, choices, &page, err) < 0)
+	if (rows_to_json(statement, choices, ret_page, err) < 0)
 		goto out;
-	*ret_page = make_page(page, filter->limit);
+	cursor_end_page(*ret_page, filter->limit, members);
 	rc = 0;
 out:
 	json_decref(key);

@@ -35,7 +35,8 @@ static struct line make_line(const char *plan)
 static void assert_instruction(const char *plan, const char *want)
 {
 	struct line line = make_line(plan);
-	json_t *instruction = instruction_make(&config, &line, json_pack("[{s:s}]", "id", "o-1"));
+	json_t *instruction = instruction_make(&config, &line, json_pack("[{s:i, s:i}]", "from_ms", 1, "to_ms", 2),
+					       json_pack("[{s:s}]", "id", "o-1"));
 	char *text = json_dumps(instruction, JSON_COMPACT | JSON_SORT_KEYS);
 
 	assert_string_equal(text, want);
@@ -51,17 +52,17 @@ static void test_instruction_of_a_line_with_and_without_its_plan(void **state)
 {
 	(void)state;
 	assert_instruction("half", "{\"budget_bytes_per_month\":5000000,\"legs\":{\"hub\":{\"layer\":\"ip\"},"
-			   "\"local\":{\"layer\":\"ip\",\"threshold_bps\":240000}},\"line\":\"line-7\",\"maintenance\":[],"
+			   "\"local\":{\"layer\":\"ip\",\"threshold_bps\":240000}},\"line\":\"line-7\",\"maintenance\":[{\"from_ms\":1,\"to_ms\":2}],"
 			   "\"orders\":[{\"id\":\"o-1\"}]," FILES ",\"schedule\":{\"interval_s\":60,\"report_s\":5},\"version\":1}");
 	assert_instruction("gone", "{\"budget_bytes_per_month\":20000000000,\"legs\":{\"hub\":{\"layer\":\"tcp_payload\"},"
-			   "\"local\":{\"layer\":\"tcp_payload\"}},\"line\":\"line-7\",\"maintenance\":[],"
+			   "\"local\":{\"layer\":\"tcp_payload\"}},\"line\":\"line-7\",\"maintenance\":[{\"from_ms\":1,\"to_ms\":2}],"
 			   "\"orders\":[{\"id\":\"o-1\"}]," FILES ",\"schedule\":{\"interval_s\":900,\"report_s\":5},\"version\":1}");
 }
 
 static void test_etag_follows_the_content_only(void **state)
 {
 	struct line line = make_line("half");
-	json_t *first = instruction_make(&config, &line, json_array());
+	json_t *first = instruction_make(&config, &line, json_array(), json_array());
 	json_t *second = json_pack("{s:i, s:i}", "b", 1, "a", 2);
 	json_t *third = json_pack("{s:i, s:i}", "a", 2, "b", 1);
 	char a[INSTRUCTION_ETAG_SIZE], b[INSTRUCTION_ETAG_SIZE], c[INSTRUCTION_ETAG_SIZE];

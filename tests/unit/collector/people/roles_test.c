@@ -13,6 +13,7 @@ static void test_everybody_sees_and_a_viewer_does_nothing(void **state)
 		assert_true(role_may((enum role)role, ACTION_SEE));
 		assert_int_equal(role_may((enum role)role, ACTION_MOVE_TICKETS), role != ROLE_VIEWER);
 		assert_int_equal(role_may((enum role)role, ACTION_PLACE_ORDERS), role != ROLE_VIEWER);
+		assert_int_equal(role_may((enum role)role, ACTION_PLAN_WORK), role != ROLE_VIEWER && role != ROLE_MANAGER);
 	}
 }
 

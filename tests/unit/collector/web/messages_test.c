@@ -19,7 +19,8 @@
 static const char *const defects[] = { "slow-local", "slow-hub", "unreliable", "no-contact", "altered", NULL };
 static const char *const states[] = {
 	"open", "accepted", "fixed", "returned", "proven", "closed", "withdrawn", "unclosed",   /* of tickets */
-	"placed", "answered", "expired", NULL,                                                    /* of orders */
+	"placed", "answered", "expired",                                                          /* of orders */
+	"planned", "running", "over", "called-off", NULL,                                         /* of maintenance */
 };
 static const char *const qualities[] = { "good", "bad", "unmeasured", NULL };
 static const char *const quality_reasons[] = {

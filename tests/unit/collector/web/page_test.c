@@ -53,6 +53,14 @@ static const char history[] =
 	"\"address\": \"Lenina 12\", \"service_plan\": \"office-100\"}, \"from_ms\": 1795273200000, \"to_ms\": 1795359600000, "
 	"\"items\": [" MEASUREMENT("local", "1795350000000", "94100000", "good") ", "
 	MEASUREMENT("hub", "1795351000000", "51000000", "bad") "]}";
+#define ROLLUP                                                                                                         \
+	"{\"leg\": \"local\", \"started_ms\": 1795305600000, \"span_ms\": 86400000, \"throughput_bps\": 12000000, "   \
+	"\"judgement\": \"bad\", \"p5_bps\": 13000000, \"p10_bps\": 14000000, \"median_bps\": 15000000, "            \
+	"\"p95_bps\": 16000000, \"count\": 96, \"good\": 80, \"bad\": 7, \"unmeasured\": 5}"
+static const char days[] = "{\"line\": {\"id\": \"line-7\"}, \"from_ms\": 1790000000000, \"to_ms\": 1795359600000, \"items\": [" ROLLUP "]}";
+static const char dossier[] =
+	"{\"id\": \"1\", \"name\": \"x\", \"lines\": [{\"id\": \"line-7\", \"recent\": {\"items\": []}, \"days\": {\"items\": [" ROLLUP
+	"]}}], \"tickets\": []}";
 static const char tickets[] = "{\"items\": [{" TICKET "}], \"cursor\": null}";
 static const char ticket[] =
 	"{" TICKET ", \"fixed_ms\": 1795355000000, \"evidence\": {\"rule\": {\"bad\": 8, \"of\": 12, \"span_ms\": 5400000}, "
@@ -99,10 +107,22 @@ static const struct {
 	  { "<h1>История линии line-7</h1>", "94,1" NBSP "Мбит/с", "Раньше" } },
 	{ "history", "{\"line\": {\"id\": \"1\"}, \"from_ms\": 0, \"to_ms\": 1000, \"items\": []}", NULL,
 	  { "No measurements yet." }, { "Измерений пока нет." } },
+	{ "history", days, NULL,
+	  { "<h2>Rolled up</h2>", "<td class=\"number\">12" NBSP "Mbit/s</td>\n<td class=\"number\">13" NBSP "Mbit/s</td>",
+	    "<td class=\"number\">96</td>\n<td class=\"number\">7</td>\n<td class=\"number\">5</td>", "<rect class=\"range bad\"",
+	    "90 days", "A year" },
+	  { "<h2>Сводка</h2>", "95-й процентиль" } },
+	{ "client", dossier, NULL, { "Last 90 days, by the day (UTC)", "<rect class=\"range bad\"" }, { "Последние 90 дней" } },
 	{ "tickets", tickets, "state=unclosed&holder=ivanov",
 	  { ESCAPED, "<option value=\"unclosed\" selected>not closed</option>", "name=\"holder\" value=\"ivanov\"",
 	    "<span class=\"state accepted\">accepted</span>", "href=\"/tickets/t%2F1\">Slow in our network" },
 	  { "<option value=\"unclosed\" selected>незакрытые</option>" } },
+	{ "maintenance",
+	  "{\"may_plan\": true, \"nodes\": [{\"id\": \"b1\", \"name\": \"Mill Lane\"}], \"cursor\": null, \"items\": [{\"id\": \"m-1\","
+	  " \"node\": \"b1\", \"node_name\": \"Mill Lane\", \"state\": \"planned\", \"from_ms\": 1763800000000,"
+	  " \"to_ms\": 1763803600000, \"lines\": 7, \"note\": \"fibre\", \"by\": \"anna\"}]}", NULL,
+	  { "Announce planned work", "<option value=\"b1\">Mill Lane (b1)</option>", "action=\"/maintenance/m-1/end\"", "planned" },
+	  { "Объявить плановые работы", "запланированы" } },
 	{ "tickets", "{\"items\": [], \"cursor\": null}", NULL, { "No tickets." }, { "Заявок нет." } },
 	{ "ticket", ticket, NULL,
 	  { "href=\"/clients/4%202\">" ESCAPED, "8 of 12, spanning 1" NBSP "h" NBSP "30" NBSP "min", "55.2" NBSP "Mbit/s",

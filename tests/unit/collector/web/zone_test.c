@@ -45,6 +45,31 @@ static void finds_the_offset(void **state)
 	assert_int_equal(zone_offset_s(NULL, 1784116800000), 0);
 }
 
+static void finds_the_time_of_a_clock(void **state)
+{
+	static const struct {
+		const char *name, *zone;
+		int64_t local_ms, want_ms;
+	} rows[] = {
+		{ "no summer time", "Europe/Moscow", 1784127600000, 1784116800000 },
+		{ "summer", "Europe/Berlin", 1784124000000, 1784116800000 },
+		{ "an hour shown twice is the first one", "Europe/Berlin", 1792895400000, 1792888200000 },
+		{ "an hour that is skipped counts on", "Europe/Berlin", 1774751400000, 1774747800000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct zone *zone;
+		struct err err;
+
+		if (zone_load(rows[i].zone, &zone, &err) < 0)
+			fail_msg("%s: %s", rows[i].name, err.message);
+		if (zone_to_utc_ms(zone, rows[i].local_ms) != rows[i].want_ms)
+			fail_msg("%s: %lld", rows[i].name, (long long)zone_to_utc_ms(zone, rows[i].local_ms));
+		zone_free(zone);
+	}
+}
+
 static const struct {
 	const char *name;
 	enum err_code code;
@@ -75,7 +100,7 @@ static void refuses(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(finds_the_offset), cmocka_unit_test(refuses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(finds_the_offset), cmocka_unit_test(finds_the_time_of_a_clock), cmocka_unit_test(refuses) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

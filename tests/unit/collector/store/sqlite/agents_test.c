@@ -204,6 +204,45 @@ static void takes_each_seq_once(void **state)
 	}
 }
 
+/* Of a spool with 5 to 7 and 12 taken. */
+static const struct {
+	const char *name;
+	int64_t first, last;
+	bool fresh;
+	int64_t ranges;
+} runs[] = {
+	{ "before all",                     1, 3,   true,  3 },
+	{ "up to the next",                 1, 4,   true,  2 },
+	{ "from the one before",            8, 10,  true,  2 },
+	{ "between two, touching both",     8, 11,  true,  1 },
+	{ "after all",                      20, 30, true,  3 },
+	{ "the same again",                 5, 7,   false, 2 },
+	{ "its first was taken",            7, 9,   false, 2 },
+	{ "its last was taken",             3, 5,   false, 2 },
+	{ "one in the middle was taken",    9, 14,  false, 2 },
+	{ "all of it and more was taken",   1, 40,  false, 2 },
+};
+
+static void takes_runs_whole_or_not_at_all(void **state)
+{
+	struct txn *txn = txn_of(state);
+
+	for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+		int64_t spool = (int64_t)i + 1;
+		char count[128];
+		bool fresh;
+
+		assert_ok(spool_take_run(txn, spool, 5, 7, &fresh, &err));
+		assert_true(take(txn, spool, 12));
+		assert_ok(spool_take_run(txn, spool, runs[i].first, runs[i].last, &fresh, &err));
+		snprintf(count, sizeof count, "SELECT count(*) FROM spool_range WHERE spool = %d", (int)spool);
+		if (fresh != runs[i].fresh || query(txn->db, count) != runs[i].ranges)
+			fail_msg("%s: %d ranges", runs[i].name, (int)query(txn->db, count));
+		for (int64_t seq = runs[i].first; fresh && seq <= runs[i].last; seq++)
+			assert_false(take(txn, spool, seq));
+	}
+}
+
 static const struct {
 	const char *name;
 	int64_t seqs[8];     /* taken; 0 ends them */
@@ -285,7 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(enrols_once),         TEST(lists_and_revokes),         TEST(keeps_reports_once),   TEST(numbers_spools),
-		TEST(takes_each_seq_once), TEST(refuses_seqs_out_of_range), TEST(takes_any_permutation),
+		TEST(takes_each_seq_once), TEST(takes_runs_whole_or_not_at_all), TEST(refuses_seqs_out_of_range), TEST(takes_any_permutation),
 		TEST(finds_what_is_missing_before_a_report), TEST(tells_whether_a_line_has_an_agent),
 	};
 

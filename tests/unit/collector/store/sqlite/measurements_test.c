@@ -39,6 +39,9 @@ static void keeps_the_first(void **state)
 	m.threshold_bps = 160000;
 	m.first_byte_us = 20000;
 	m.cross_rx_bps = 0;
+	m.idle_p50_us = 2300;
+	m.loaded_p50_us = 40000;
+	m.cross = CROSS_MEASURED;
 	m.judgement = JUDGED_BAD;
 	m.reason = REASON_CONTENDED;
 	m.trigger = TRIGGER_ORDER;
@@ -60,9 +63,16 @@ static void keeps_the_first(void **state)
 	assert_int_equal(sample.reason, REASON_CONTENDED);
 	assert_int_equal(sample.trigger, TRIGGER_ORDER);
 	assert_ok(measurements_get(txn, &line, LEG_HUB, &sample, 1, &array, &err));
-	assert_json(array, "[{'bytes':1048576,'cross_rx_bps':0,'duration_us':3000000,'first_byte_us':20000,'judgement':'bad',"
-			   "'kind':'capacity','leg':'hub','rate_user_bps':2796202,'reason':'contended','started_ms':1000,"
+	assert_json(array, "[{'bytes':1048576,'cross_rx_bps':0,'duration_us':3000000,'first_byte_us':20000,'idle_p50_us':2300,'judgement':'bad',"
+			   "'kind':'capacity','leg':'hub','loaded_p50_us':40000,'rate_user_bps':2796202,'reason':'contended','started_ms':1000,"
 			   "'threshold_bps':160000,'throughput_bps':2900000,'trigger':'order'}]");
+	json_decref(array);
+
+	m.cross = CROSS_UNKNOWN;   /* K3: a part of the traffic is no figure */
+	assert_ok(measurement_put(txn, &line, 3, 10, &m, &err));
+	sample.seq++;
+	assert_ok(measurements_get(txn, &line, LEG_HUB, &sample, 1, &array, &err));
+	assert_null(json_object_get(json_array_get(array, 0), "cross_rx_bps"));
 	json_decref(array);
 	sample.seq++;
 	assert_fails(measurements_get(txn, &line, LEG_HUB, &sample, 1, &array, &err), ERR_NOT_FOUND,
@@ -319,6 +329,7 @@ static void takes_at_most_60_bytes(void **state)
 			m.threshold_bps = 240000;
 			m.first_byte_us = 5000 + (int64_t)random_below(&random, 80000);
 			m.cross_rx_bps = (int64_t)random_below(&random, 200000);
+			m.cross = CROSS_MEASURED;
 			assert_ok(measurement_put(txn, &lines[i / 2], 1000 + i / 2, 100000 + cell * 2 + i % 2, &m, &err));
 		}
 	}

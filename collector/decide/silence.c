@@ -1,0 +1,105 @@
+#include "collector/decide/silence.h"
+
+#include <math.h>
+
+#include "agent/base/json.h"
+
+#define HOUR_MS INT64_C(3600000)
+
+const char *const contact_names[] = { "fresh", "late", "silent", NULL };
+const char *const own_fault_names[] = { "address", "store", "disk", "clock", NULL };
+
+enum contact silence_contact(const struct silence_rule *rule, int64_t heard_ms, int64_t now_ms, int64_t *ret_since_ms)
+{
+	int64_t late_ms = heard_ms + rule->late_reports * rule->report_ms;
+	int64_t silent_ms = heard_ms + rule->silent_reports * rule->report_ms + rule->silent_extra_ms;
+
+	if (now_ms > silent_ms) {
+		*ret_since_ms = silent_ms;
+		return CONTACT_SILENT;
+	}
+	if (now_ms > late_ms) {
+		*ret_since_ms = late_ms;
+		return CONTACT_LATE;
+	}
+	*ret_since_ms = heard_ms;
+	return CONTACT_FRESH;
+}
+
+bool silence_is_held(const struct silence_rule *rule, int64_t listening_ms, int64_t now_ms)
+{
+	return now_ms < listening_ms + rule->hold_reports * rule->report_ms + rule->hold_extra_ms;
+}
+
+int64_t silence_ticket_due(const struct silence_rule *rule, int64_t from_ms, int64_t now_ms)
+{
+	int64_t since_ms, due_ms = from_ms + rule->ticket_after_ms;
+
+	if (silence_contact(rule, from_ms, now_ms, &since_ms) != CONTACT_SILENT || due_ms > now_ms)
+		return JSON_ABSENT;
+	return due_ms > since_ms ? due_ms : since_ms;
+}
+
+int64_t silence_at_once_ms(const struct silence_rule *rule)
+{
+	return 2 * rule->report_ms;
+}
+
+double silence_expected(const struct silence_rule *rule, const int64_t *late_in_hour, int weeks)
+{
+	double sum = 0;
+
+	if (!weeks)
+		return 0;
+	for (int i = 0; i < weeks; i++)
+		sum += (double)late_in_hour[i];
+	return sum / weeks * (double)silence_at_once_ms(rule) / (double)HOUR_MS;
+}
+
+bool silence_is_mass(const struct silence_rule *rule, int64_t fallen, int64_t fresh, double expected)
+{
+	if (fallen >= rule->guard_least && fallen * 100 >= fresh * rule->guard_percent)
+		return true;
+	return (double)fallen > expected + (double)rule->guard_deviations * sqrt(expected + 1);
+}
+
+void silence_guard_extend(const struct silence_rule *rule, struct silence_guard *guard, int64_t now_ms)
+{
+	if (guard->from_ms == JSON_ABSENT) {
+		guard->from_ms = now_ms - silence_at_once_ms(rule);
+		guard->agents = 0;
+	}
+	guard->until_ms = now_ms;
+}
+
+void silence_guard_count(const struct silence_rule *rule, struct silence_guard *guard, int64_t left, int64_t now_ms)
+{
+	if (guard->from_ms == JSON_ABSENT)
+		return;
+	if (left > guard->agents)
+		guard->agents = left;
+	if (left * 100 > guard->agents * rule->guard_left_percent)
+		return;
+	guard->from_ms = JSON_ABSENT;
+	guard->ended_ms = now_ms;
+}
+
+bool silence_guard_has(const struct silence_guard *guard, int64_t late_ms)
+{
+	return guard->from_ms != JSON_ABSENT && late_ms > guard->from_ms && late_ms <= guard->until_ms;
+}
+
+unsigned silence_own_faults(const struct silence_rule *rule, const struct own_facts *facts)
+{
+	const bool faulty[OWN_FAULT_COUNT] = {
+		[OWN_ADDRESS] = !facts->is_answered,
+		[OWN_STORE] = facts->commit_ms == JSON_ABSENT || facts->commit_ms >= rule->check_commit_ms,
+		[OWN_DISK] = facts->disk_free_percent != JSON_ABSENT && facts->disk_free_percent <= rule->check_disk_percent,
+		[OWN_CLOCK] = facts->clock_step_ms > rule->check_clock_step_ms || facts->clock_step_ms < -rule->check_clock_step_ms,
+	};
+	unsigned faults = 0;
+
+	for (int i = 0; i < OWN_FAULT_COUNT; i++)
+		faults |= (unsigned)faulty[i] << i;
+	return faults;
+}
