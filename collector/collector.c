@@ -17,6 +17,7 @@
 #include "collector/http/server.h"
 #include "collector/http/tls.h"
 #include "collector/load.h"
+#include "collector/network_watch.h"
 #include "collector/reference.h"
 #include "collector/rounds.h"
 #include "collector/store/store.h"
@@ -44,6 +45,7 @@ struct collector {
 	struct reference *reference;   /* NULL: no directory of files to serve */
 	struct tls_context *tls;
 	struct http_server *server;
+	struct network_watch *network;
 	struct round table[ROUND_COUNT];
 	struct rounds *rounds;
 	bool has_handles;
@@ -108,6 +110,7 @@ static void stop(struct collector *collector)
 			uv_close((uv_handle_t *)&collector->signals[i], NULL);
 		uv_close((uv_handle_t *)&collector->watchdog, NULL);
 	}
+	network_watch_stop(collector->network);
 	rounds_stop(collector->rounds);
 	if (collector->api)
 		api_stop_waiting(collector->api);
@@ -136,6 +139,8 @@ static void start_handles(struct collector *collector)
 	uv_timer_init(&collector->loop, &collector->watchdog);
 	if (watchdog_ms > 0)
 		uv_timer_start(&collector->watchdog, on_watchdog, (uint64_t)watchdog_ms, (uint64_t)watchdog_ms);
+	collector->network = network_watch_start(&collector->loop, collector->store, collector->options->config,
+						 &collector->clock);
 	collector->has_handles = true;
 }
 
@@ -234,6 +239,7 @@ int collector_run(const struct collector_options *options, struct err *err)
 		stop(collector);
 	}
 	uv_run(&collector->loop, UV_RUN_DEFAULT);
+	network_watch_free(collector->network);
 	rounds_free(collector->rounds);
 	api_free(collector->api);
 	reference_close(collector->reference);

@@ -13,6 +13,7 @@
 #include "collector/api/routes.h"
 #include "collector/decide/skew.h"
 #include "collector/derive/fast.h"
+#include "collector/derive/network.h"
 #include "collector/derive/reliable.h"
 #include "collector/store/measurements.h"
 #include "collector/store/orders.h"
@@ -53,6 +54,7 @@ static bool is_uuid(const char *text)
 /* What the writer's steps share while a report is stored. */
 struct storing {
 	struct txn *txn;
+	const struct collector_config *config;
 	const struct line *line;
 	int64_t spool;
 	struct arrival arrival;
@@ -90,7 +92,8 @@ static int store_measurement(struct storing *storing, struct report_event *event
 	date_measurement(&storing->arrival, event->boot, m);
 	if (m->started_ms < storing->measured_from_ms)
 		storing->measured_from_ms = m->started_ms;
-	if (measurement_put(storing->txn, storing->line, storing->spool, event->seq, m, err) < 0)
+	if (measurement_put(storing->txn, storing->line, storing->spool, event->seq, m, err) < 0 ||
+	    network_note(storing->txn, storing->config, storing->line, m, err) < 0)
 		return -1;
 	return m->order[0] ? order_answer(storing->txn, storing->line, storing->spool, event->seq, m, err) : 0;
 }
@@ -340,7 +343,8 @@ static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 	struct ingest *ingest = call->state;
 	struct report *report = &ingest->report;
 	struct storing storing = {
-		.txn = txn, .line = &ingest->line, .measured_from_ms = INT64_MAX, .watched_from_ms = INT64_MAX,
+		.txn = txn, .config = call->api->options.config, .line = &ingest->line, .measured_from_ms = INT64_MAX,
+		.watched_from_ms = INT64_MAX,
 		.arrival = { call->now.realtime_ms, report->sent_boottime_us, report->boot },
 	};
 

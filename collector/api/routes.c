@@ -34,6 +34,12 @@ static const struct api_route routes[] = {
 	{ "POST",   PREFIX "/tickets/{id}/{move}",        API_PERSON, ACTION_MOVE_TICKETS, ticket_move_read,
 	  ticket_move_write, "ticket" },
 
+	{ "GET",    PREFIX "/incidents",                  API_PERSON, ACTION_SEE, incidents_read, NULL, "incidents" },
+	{ "GET",    PREFIX "/incidents/{id}",             API_PERSON, ACTION_SEE, incident_read, NULL, "incident" },
+	{ "POST",   PREFIX "/incidents/{id}/{move}",      API_PERSON, ACTION_MOVE_TICKETS, incident_move_read,
+	  incident_move_write, "incident" },
+	{ "GET",    PREFIX "/topology",                   API_PERSON, ACTION_SEE, topology_read, NULL, NULL },
+
 	{ "GET",    "/readyz",                            API_ANYONE, 0, ready_read, NULL, NULL },
 };
 

@@ -43,6 +43,12 @@ int ticket_read(struct api_call *call, struct txn *txn, struct err *err);
 int ticket_move_read(struct api_call *call, struct txn *txn, struct err *err);
 int ticket_move_write(struct api_call *call, struct txn *txn, struct err *err);
 
+int incidents_read(struct api_call *call, struct txn *txn, struct err *err);
+int incident_read(struct api_call *call, struct txn *txn, struct err *err);
+int incident_move_read(struct api_call *call, struct txn *txn, struct err *err);
+int incident_move_write(struct api_call *call, struct txn *txn, struct err *err);
+int topology_read(struct api_call *call, struct txn *txn, struct err *err);
+
 int ready_read(struct api_call *call, struct txn *txn, struct err *err);
 
 #endif

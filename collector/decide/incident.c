@@ -15,7 +15,7 @@ const char *const incident_cause_names[] = {
 	"slow", "outage", "silence", "server", "server-path", "hub-server", "upstream", "content-local", "content-hub", "collector",
 	NULL,
 };
-static_assert(sizeof incident_cause_names / sizeof incident_cause_names[0] == CAUSE_COUNT + 1, "every cause has a name");
+static_assert(sizeof incident_cause_names / sizeof incident_cause_names[0] == FOUND_COUNT + 1, "every cause has a name");
 
 static int find_name(const char *const *names, const char *name)
 {
@@ -99,7 +99,7 @@ static enum incident_cause family_of(const json_t *blame)
 {
 	enum incident_cause cause = incident_cause_of(blame);
 
-	return cause == CAUSE_SERVER_PATH ? CAUSE_SERVER : cause;
+	return cause == FOUND_SERVER_PATH ? FOUND_SERVER : cause;
 }
 
 static enum relation relate(const struct network *network, const json_t *blame, const json_t *incident)

@@ -34,8 +34,8 @@ extern const char *const incident_kind_names[];   /* "segment", "server", "upstr
 
 /* What made it known. Stored as numbers: new ones go last. */
 enum incident_cause {
-	CAUSE_SLOW, CAUSE_OUTAGE, CAUSE_SILENCE, CAUSE_SERVER, CAUSE_SERVER_PATH, CAUSE_HUB_SERVER, CAUSE_UPSTREAM,
-	CAUSE_CONTENT_LOCAL, CAUSE_CONTENT_HUB, CAUSE_COLLECTOR, CAUSE_COUNT
+	FOUND_SLOW, FOUND_OUTAGE, FOUND_SILENCE, FOUND_SERVER, FOUND_SERVER_PATH, FOUND_HUB_SERVER, FOUND_UPSTREAM,
+	FOUND_CONTENT_LOCAL, FOUND_CONTENT_HUB, FOUND_COLLECTOR, FOUND_COUNT
 };
 extern const char *const incident_cause_names[];   /* "slow", …, "collector", NULL */
 

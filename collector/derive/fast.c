@@ -16,6 +16,7 @@
 #include "collector/derive/follow.h"
 #include "collector/derive/promise.h"
 #include "collector/store/derived.h"
+#include "collector/store/guard.h"
 #include "collector/store/measurements.h"
 #include "collector/web/zone.h"
 
@@ -472,7 +473,7 @@ int derive_fast(struct txn *txn, const struct collector_config *config, const st
 	derivation.rules.zone = config->zone;
 	if (load_fold(&derivation, from_ms, err) < 0 || load_facts(&derivation, err) < 0 ||
 	    drop_derived(&derivation, err) < 0 || step_through(&derivation, err) < 0 || save(&derivation, err) < 0 ||
-	    follow_moves(&derivation, now_ms, err) < 0)
+	    follow_moves(&derivation, now_ms, err) < 0 || network_touch(txn, WORK_EVALUATE, from_ms, err) < 0)
 		goto out;
 	rc = 0;
 out:

@@ -31,10 +31,15 @@ int guard_counts(struct txn *txn, enum leg leg, int64_t cell_ms, struct guard_co
 int guard_base(struct txn *txn, enum leg leg, int64_t from_ms, int64_t to_ms, struct guard_count *ret_sum, bool *ret_is_whole,
 	       struct err *err);
 
-/* Scheduled valid samples of all lines with from_ms <= started_ms < to_ms. */
+/* What every line showed with from_ms <= started_ms < to_ms: its scheduled samples that are valid, or failed for their content
+ * (5.2). */
 int guard_samples(struct txn *txn, int64_t from_ms, int64_t to_ms,
 		  void (*visit)(void *arg, int64_t line_number, enum leg leg, enum judgement judgement), void *arg,
 		  struct err *err);
+
+/* The throughput of a canary's scheduled probes with from_ms <= started_ms < to_ms; the caller frees. */
+int guard_figures(struct txn *txn, const struct line *line, enum leg leg, int64_t from_ms, int64_t to_ms,
+		  int64_t **ret_figures, int *ret_count, struct err *err);
 
 /* What was found of a cell; kept unless there is nothing to say. */
 struct guard_verdict {

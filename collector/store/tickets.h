@@ -73,13 +73,13 @@ int ticket_add_move(struct txn *txn, const struct ticket *ticket, const struct t
 
 struct ticket_filter {
 	const char *state;        /* a state's name, "unclosed" for all that are neither closed nor withdrawn; NULL: any */
-	const char *client, *line, *holder;   /* NULL: any */
+	const char *client, *line, *holder, *incident;   /* NULL: any */
 	const char *cursor;
 	int64_t limit;            /* 1 to 500 */
 };
 
 /* {"items": [{id, client, client_name, line, defect, leg, state, holder, opened_ms, fixed_ms?, proven_ms?, closed_ms?,
- * reopen_count, chronic, retrospective}], "cursor"}, newest first. */
+ * reopen_count, chronic, retrospective, incident?, culprit?}], "cursor"}, newest first; culprit is the incident's segment. */
 int tickets_list(struct txn *txn, const struct ticket_filter *filter, json_t **ret_page, struct err *err);
 
 /* One ticket in that shape with evidence {measurements: […], …, later: […]} and custody: [moves]. ERR_NOT_FOUND. */

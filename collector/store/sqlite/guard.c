@@ -12,7 +12,7 @@
 	" altered = " table ".altered + excluded.altered, intact = " table ".intact + excluded.intact"
 
 enum {
-	BRANCH, CELL_ADD, DAY_ADD, CELL_COUNTS, BASE_SUM, BASE_OLDER, SAMPLES, VERDICTS, VERDICTS_DROP, VERDICT_PUT, TOUCH, TODO,
+	BRANCH, CELL_ADD, DAY_ADD, CELL_COUNTS, BASE_SUM, BASE_OLDER, SAMPLES, FIGURES, VERDICTS, VERDICTS_DROP, VERDICT_PUT, TOUCH, TODO,
 	DID, QUEUE_ADD, QUEUE_GET, QUEUE_DROP, STATEMENT_COUNT,
 };
 
@@ -32,7 +32,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[BASE_OLDER] = "SELECT 1 FROM guard_day WHERE leg = :leg AND day_ms <= :from_ms LIMIT 1",
 	[SAMPLES] = "SELECT line.number, leg, judgement FROM line CROSS JOIN measurement AS m ON m.client = line.client"
 		    " AND m.line = line.number AND leg IN (0, 1) AND started_ms >= :from_ms AND started_ms < :to_ms"
-		    " WHERE trigger = :schedule AND judgement <= :last_valid ORDER BY line.number, leg, started_ms",
+		    " WHERE trigger = :schedule AND (judgement <= :last_valid OR (judgement = :failed"
+		    " AND reason IN (:altered, :truncated))) ORDER BY line.number, leg, started_ms",
+	[FIGURES] = "SELECT throughput_bps FROM measurement WHERE client = :client AND line = :line AND leg = :leg"
+		    " AND started_ms >= :from_ms AND started_ms < :to_ms AND trigger = :schedule AND judgement < :invalid"
+		    " AND throughput_bps IS NOT NULL ORDER BY started_ms",
 	[VERDICTS] = "SELECT cell_ms, result, exempt_local, exempt_hub, content_local, content_hub FROM guard_verdict"
 		     " WHERE cell_ms >= :from_ms AND cell_ms < :to_ms ORDER BY cell_ms",
 	[VERDICTS_DROP] = "DELETE FROM guard_verdict WHERE cell_ms >= :from_ms AND cell_ms < :to_ms",
@@ -152,10 +156,40 @@ int guard_samples(struct txn *txn, int64_t from_ms, int64_t to_ms,
 	db_bind_integer(statement, ":to_ms", to_ms);
 	db_bind_integer(statement, ":schedule", TRIGGER_SCHEDULE);
 	db_bind_integer(statement, ":last_valid", JUDGED_BAD);
+	db_bind_integer(statement, ":failed", JUDGED_FAILED);
+	db_bind_integer(statement, ":altered", REASON_ALTERED);
+	db_bind_integer(statement, ":truncated", REASON_TRUNCATED);
 	while ((rc = db_step(statement, err)) > 0)
 		visit(arg, db_column_integer(statement, 0), (enum leg)db_column_integer(statement, 1),
 		      (enum judgement)db_column_integer(statement, 2));
 	return rc;
+}
+
+int guard_figures(struct txn *txn, const struct line *line, enum leg leg, int64_t from_ms, int64_t to_ms,
+		  int64_t **ret_figures, int *ret_count, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[FIGURES]);
+	int64_t *figures = NULL;
+	int count = 0, rc;
+
+	db_bind_integer(statement, ":client", line->client_number);
+	db_bind_integer(statement, ":line", line->number);
+	db_bind_integer(statement, ":leg", leg);
+	db_bind_integer(statement, ":from_ms", from_ms);
+	db_bind_integer(statement, ":to_ms", to_ms);
+	db_bind_integer(statement, ":schedule", TRIGGER_SCHEDULE);
+	db_bind_integer(statement, ":invalid", JUDGED_INVALID);
+	while ((rc = db_step(statement, err)) > 0) {
+		figures = xrealloc(figures, (size_t)count + 1, sizeof *figures);
+		figures[count++] = db_column_integer(statement, 0);
+	}
+	if (rc < 0) {
+		free(figures);
+		return -1;
+	}
+	*ret_figures = figures;
+	*ret_count = count;
+	return 0;
 }
 
 bool guard_verdict_is_empty(const struct guard_verdict *verdict)

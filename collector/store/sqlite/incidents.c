@@ -322,7 +322,7 @@ int incidents_adopt_tickets(struct txn *txn, int64_t from_ms, struct err *err)
 	db_bind_integer(statement, ":from_ms", from_ms);
 	db_bind_integer(statement, ":segment", INCIDENT_SEGMENT);
 	db_bind_integer(statement, ":core", INCIDENT_CORE);
-	db_bind_integer(statement, ":slow", CAUSE_SLOW);
+	db_bind_integer(statement, ":slow", FOUND_SLOW);
 	db_bind_integer(statement, ":margin", LOCALISE_SURE_MARGIN);
 	db_bind_integer(statement, ":defect", DEFECT_SLOW_LOCAL);
 	return db_run(statement, err);

@@ -19,9 +19,10 @@ static_assert(TICKET_CLOSED == 5 && TICKET_WITHDRAWN == 6, "states are stored as
 #define SHOWN                                                                                                            \
 	"ticket.id, client.id AS client, client.name AS client_name, line.id AS line, defect, leg, state, holder, opened_ms," \
 	" defect_from_ms, fixed_ms, proven_ms, closed_ms, reopened_ms, reopen_count, chronic, unverified, retrospective"
+#define SHOWN_TOO ", incident, (SELECT node FROM incident WHERE incident.id = ticket.incident) AS culprit"
 #define FROM " FROM ticket JOIN line ON line.number = ticket.line JOIN client ON client.number = line.client "
 #define READ "SELECT " SHOWN ", line.number" FROM
-#define SHOW "SELECT " SHOWN FROM
+#define SHOW "SELECT " SHOWN SHOWN_TOO FROM
 
 enum {
 	TICKET_PUT, TICKET_UPDATE, TICKET_GET, TICKET_FIND_OPEN, TICKETS_OF_DEFECT, TICKET_SHOW, TICKETS_PAGE, EVIDENCE_PUT,
@@ -45,7 +46,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[TICKETS_PAGE] = SHOW "WHERE (:after_id IS NULL OR (opened_ms, ticket.id) < (:after_ms, :after_id))"
 			      " AND (:state IS NULL OR state = :state) AND (NOT :unclosed OR " UNCLOSED ")"
 			      " AND (:client IS NULL OR client.id = :client) AND (:line IS NULL OR line.id = :line)"
-			      " AND (:holder IS NULL OR holder = :holder)"
+			      " AND (:holder IS NULL OR holder = :holder) AND (:incident IS NULL OR incident = :incident)"
 			      " ORDER BY opened_ms DESC, ticket.id DESC LIMIT :limit",
 	[EVIDENCE_PUT] = "INSERT INTO ticket_evidence (ticket, place, evidence) VALUES (:ticket,"
 			 " (SELECT count(*) FROM ticket_evidence WHERE ticket = :ticket), :evidence)",
@@ -256,6 +257,7 @@ int tickets_list(struct txn *txn, const struct ticket_filter *filter, json_t **r
 	db_bind_text(statement, ":client", filter->client);
 	db_bind_text(statement, ":line", filter->line);
 	db_bind_text(statement, ":holder", filter->holder);
+	db_bind_text(statement, ":incident", filter->incident);
 	db_bind_integer(statement, ":limit", filter->limit + 1);
 	if (rows_to_json(statement, choices, ret_page, err) < 0)
 		goto out;
