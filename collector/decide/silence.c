@@ -103,3 +103,18 @@ unsigned silence_own_faults(const struct silence_rule *rule, const struct own_fa
 		faults |= (unsigned)faulty[i] << i;
 	return faults;
 }
+
+void silence_self_look(const struct silence_rule *rule, struct self_state *self, unsigned faults, int64_t now_ms)
+{
+	int64_t unheard_ms = self->failing_ms == JSON_ABSENT ? 0 : now_ms - self->failing_ms;
+	int64_t unseen_ms = self->looked_ms == JSON_ABSENT ? 0 : now_ms - self->looked_ms - rule->check_every_ms;
+
+	if (unheard_ms > rule->report_ms || unseen_ms > rule->report_ms || faults & 1u << OWN_CLOCK)
+		self->listening_ms = now_ms;
+	if (!faults)
+		self->failing_ms = JSON_ABSENT;
+	else if (self->failing_ms == JSON_ABSENT)
+		self->failing_ms = now_ms;
+	self->looked_ms = now_ms;
+	self->faults = faults;
+}

@@ -92,4 +92,16 @@ struct own_facts {
 /* A bit, 1 << fault, for each. */
 unsigned silence_own_faults(const struct silence_rule *rule, const struct own_facts *facts);
 
+/* How the collector is, from look to look. */
+struct self_state {
+	int64_t looked_ms;              /* the last time; JSON_ABSENT before the first */
+	int64_t listening_ms;           /* Q4 */
+	int64_t failing_ms;             /* since when a look finds faults; JSON_ABSENT while none does */
+	unsigned faults;
+};
+
+/* Takes a look in. What kept agents from being heard for longer than R, and a step of the clock, begin Q4's time anew: up to R
+ * no agent becomes late by it. */
+void silence_self_look(const struct silence_rule *rule, struct self_state *self, unsigned faults, int64_t now_ms);
+
 #endif

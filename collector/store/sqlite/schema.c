@@ -169,6 +169,24 @@ static const char *const migrations[] = {
 	" details TEXT,"
 	" PRIMARY KEY (ticket, place)) WITHOUT ROWID;"
 
+	/* Lines whose agent is not heard; a few, but for a disaster. */
+	"CREATE TABLE contact ("
+	" line INTEGER PRIMARY KEY REFERENCES line,"
+	" late_ms INTEGER NOT NULL,"
+	" gap_from_ms INTEGER NOT NULL,"
+	" is_silent INTEGER NOT NULL,"
+	" opened_ms INTEGER,"
+	" returned_ms INTEGER);"
+	"CREATE TABLE contact_hour (hour INTEGER PRIMARY KEY, late INTEGER NOT NULL);"   /* hours since 1970; of five weeks */
+	"CREATE TABLE contact_state ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" guard_from_ms INTEGER,"
+	" guard_until_ms INTEGER,"
+	" guard_agents INTEGER NOT NULL,"
+	" guard_ended_ms INTEGER,"
+	" own_fault_ms INTEGER);"
+	"CREATE TABLE contact_beat (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);"
+
 	"CREATE TABLE person ("
 	" name TEXT PRIMARY KEY,"
 	" role INTEGER NOT NULL,"

@@ -186,6 +186,36 @@ static void test_own_faults(void **state)
 	}
 }
 
+static void test_self_is_looked_at(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t at_ms;
+		unsigned faults;
+		int64_t listening_ms;
+	} looks[] = {
+		{ "well", MINUTE_MS, 0, 0 },
+		{ "faulty for five minutes", 2 * MINUTE_MS, 1u << OWN_ADDRESS, 0 },
+		{ "still", 6 * MINUTE_MS, 1u << OWN_ADDRESS, 0 },
+		{ "well again: too short to make anybody late", 7 * MINUTE_MS, 0, 0 },
+		{ "faulty for more", 8 * MINUTE_MS, 1u << OWN_STORE, 0 },
+		{ "it listens from here on at the earliest", 14 * MINUTE_MS, 1u << OWN_STORE, 14 * MINUTE_MS },
+		{ "it listens from here on", 15 * MINUTE_MS, 0, 15 * MINUTE_MS },
+		{ "the clock stepped", 16 * MINUTE_MS, 1u << OWN_CLOCK, 16 * MINUTE_MS },
+		{ "and goes on", 17 * MINUTE_MS, 0, 16 * MINUTE_MS },
+		{ "a look is six minutes late", 24 * MINUTE_MS, 0, 24 * MINUTE_MS },
+	};
+	struct self_state self = { .looked_ms = JSON_ABSENT, .listening_ms = HEARD_MS, .failing_ms = JSON_ABSENT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+		print_message("%s\n", looks[i].name);
+		silence_self_look(&rule, &self, looks[i].faults, HEARD_MS + looks[i].at_ms);
+		assert_int_equal(self.listening_ms - HEARD_MS, looks[i].listening_ms);
+		assert_int_equal(self.failing_ms == JSON_ABSENT, looks[i].faults == 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_expectation),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_own_faults),
+		cmocka_unit_test(test_self_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
