@@ -381,7 +381,8 @@ static int start_uplink(struct agent *agent, struct err *err)
 {
 	struct uplink_options options = {
 		.loop = &agent->loop, .fetch = agent->fetch, .clock = agent->clock, .random = agent->random,
-		.spool = keeper_spool(agent->keeper), .identity = &agent->identity, .collector_url = agent->collector_url,
+		.spool = keeper_spool(agent->keeper), .identity = &agent->identity, .boot = agent->boot,
+		.collector_url = agent->collector_url,
 		.ca_file = agent->config->collector_ca_file,
 		.backoff = { .first_ms = BACKOFF_FIRST_MS, .longest_ms = BACKOFF_LONGEST_MS },
 		.reported = on_reported, .arg = agent,

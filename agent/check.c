@@ -134,6 +134,7 @@ static const char *const reason_words[REASON_COUNT][LANGUAGE_COUNT] = {
 	[REASON_ENV] = { "this machine cannot carry that much", "эта машина столько не пропустит" },
 	[REASON_BUSY] = { "the line was in use", "линия была занята" },
 	[REASON_BUDGET] = { "this month's data volume is used", "месячный объём данных исчерпан" },
+	[REASON_CLOCK] = { "the clock was wrong", "часы шли неверно" },
 };
 
 /* Russian where the locale says so and its letters can be shown. */

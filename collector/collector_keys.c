@@ -9,6 +9,7 @@
 #include "agent/base/key_checks.h"
 #include "agent/base/log.h"
 #include "agent/base/measurement.h"
+#include "collector/web/zone.h"
 
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS    INT64_C(86400000)
@@ -126,6 +127,10 @@ static const struct key decision_rows[] = {
 	  .help = "a defect: so many probes bad" },
 	{ .name = "open_of", .type = KEY_INTEGER, AT(decision.open_of), .preset = "12", .min = 1, .max = WINDOW_MAX,
 	  .help = "of the last so many valid ones" },
+	{ .name = "blind_bad", .type = KEY_INTEGER, AT(decision.blind_bad), .preset = "10", .min = 1, .max = WINDOW_MAX,
+	  .help = "the same while the client's own traffic is unknown: so many probes bad" },
+	{ .name = "blind_of", .type = KEY_INTEGER, AT(decision.blind_of), .preset = "16", .min = 1, .max = WINDOW_MAX,
+	  .help = "of the last so many valid ones" },
 	{ .name = "open_span", .type = KEY_DURATION, AT(decision.open_span_ms), .preset = "90m", .max = 30 * DAY_MS,
 	  .help = "the bad ones span at least this" },
 	{ .name = "open_within", .type = KEY_DURATION, AT(decision.open_within_ms), .preset = "6h", .min = 1,
@@ -156,6 +161,10 @@ static const struct key decision_rows[] = {
 	  .help = "suspect: so many bad" },
 	{ .name = "suspect_of", .type = KEY_INTEGER, AT(decision.suspect_of), .preset = "4", .min = 1, .max = WINDOW_MAX,
 	  .help = "of the last so many valid ones" },
+	{ .name = "altered_of", .type = KEY_INTEGER, AT(decision.altered_of), .preset = "2", .min = 1, .max = WINDOW_MAX,
+	  .help = "altered: so many transfers in a row brought other content" },
+	{ .name = "intact_of", .type = KEY_INTEGER, AT(decision.intact_of), .preset = "8", .min = 1, .max = WINDOW_MAX,
+	  .help = "proven repaired: so many in a row brought the right one" },
 	{ .name = "verdict_valid", .type = KEY_INTEGER, AT(decision.verdict_valid), .preset = "4", .min = 1, .max = WINDOW_MAX,
 	  .help = "a leg is unmeasured with fewer valid probes" },
 	{ .name = "verdict_cells", .type = KEY_INTEGER, AT(decision.verdict_cells), .preset = "2", .min = 1, .max = 1000,
@@ -177,6 +186,10 @@ static const struct key capacity_rows[] = {
 	  .max = WINDOW_MAX, .help = "a repair is proven: at most so many not good" },
 	{ .name = "close_of", .type = KEY_INTEGER, AT(capacity_decision.close_of), .preset = "3", .min = 1, .max = WINDOW_MAX,
 	  .help = "of the last so many valid ones" },
+	{ .name = "evening_from", .type = KEY_DURATION, AT(capacity_decision.evening_from_ms), .preset = "19h", .max = DAY_MS,
+	  .help = "one of which was made at this time of day or later" },
+	{ .name = "evening_to", .type = KEY_DURATION, AT(capacity_decision.evening_to_ms), .preset = "23h", .min = 1, .max = DAY_MS,
+	  .help = "and before this one; any time will do when both are equal" },
 	END,
 };
 
@@ -290,10 +303,12 @@ static void check_decision(const struct decision_rule *rule, const char *map, st
 		const char *lesser_name, *greater_name;
 	} pairs[] = {
 		{ rule->open_bad, rule->open_of, "open_bad", "open_of" },
+		{ rule->blind_bad, rule->blind_of, "blind_bad", "blind_of" },
 		{ rule->open_span_ms, rule->open_within_ms, "open_span", "open_within" },
 		{ rule->close_not_good, rule->close_of, "close_not_good", "close_of" },
 		{ rule->band_not_good, rule->band_of, "band_not_good", "band_of" },
 		{ rule->suspect_bad, rule->suspect_of, "suspect_bad", "suspect_of" },
+		{ rule->evening_from_ms, rule->evening_to_ms, "evening_from", "evening_to" },
 	};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
@@ -334,7 +349,8 @@ static void check_config(const void *from, struct key_faults *faults)
 	check_whole_seconds(config, faults);
 }
 
-/* What capacity_decision has no keys for is the same for both. */
+/* What capacity_decision has no keys for is the same for both, but that K3 raises nothing, and that a probe of the evening
+ * proves what elsewhere a whole day must (D6). */
 static void complete_capacity(const struct decision_rule *decision, struct decision_rule *capacity)
 {
 	struct decision_rule own = *capacity;
@@ -342,10 +358,16 @@ static void complete_capacity(const struct decision_rule *decision, struct decis
 	*capacity = *decision;
 	capacity->open_bad = own.open_bad;
 	capacity->open_of = own.open_of;
+	capacity->blind_bad = own.open_bad;
+	capacity->blind_of = own.open_of;
 	capacity->open_span_ms = own.open_span_ms;
 	capacity->open_within_ms = own.open_within_ms;
 	capacity->close_not_good = own.close_not_good;
 	capacity->close_of = own.close_of;
+	capacity->band_not_good = own.close_not_good;
+	capacity->band_of = own.close_of;
+	capacity->evening_from_ms = own.evening_from_ms;
+	capacity->evening_to_ms = own.evening_to_ms;
 }
 
 int collector_config_read(const char *path, struct collector_config *ret_config, struct buf *ret_faults, struct err *err)
@@ -355,12 +377,18 @@ int collector_config_read(const char *path, struct collector_config *ret_config,
 		return -1;
 	complete_capacity(&ret_config->decision, &ret_config->capacity_decision);
 	ret_config->silence.report_ms = ret_config->report_ms;
+	if (strcmp(ret_config->time_zone, "UTC") != 0 && zone_load(ret_config->time_zone, &ret_config->zone, err) < 0) {
+		collector_config_free(ret_config);
+		buf_printf(ret_faults, "%s: time_zone: %s\n", path, err->message);
+		return err_set(err, ERR_USAGE, "%s: time_zone cannot be read", path);
+	}
 	return 0;
 }
 
 void collector_config_free(struct collector_config *config)
 {
 	keys_free(collector_keys, config);
+	zone_free(config->zone);
 }
 
 const struct service_plan *collector_config_find_plan(const struct collector_config *config, const char *name)

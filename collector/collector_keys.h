@@ -11,6 +11,8 @@
 #include "collector/decide/rule.h"
 #include "collector/decide/silence.h"
 
+struct zone;   /* of collector/web/zone.h */
+
 struct served_file {
 	char *name;
 	int leg;                /* enum leg */
@@ -38,6 +40,7 @@ struct collector_config {
 	char *tls_certificate, *tls_key;
 	char *database;
 	char *time_zone;              /* IANA name, e.g. Europe/Moscow */
+	struct zone *zone;            /* the same, read; NULL: UTC */
 	char *reference_dir;          /* files served under /reference/, or NULL */
 	struct key_list reference_files;   /* struct served_file */
 	struct key_list service_plans;     /* struct service_plan */

@@ -38,6 +38,7 @@ const char *const reason_names[] = {
 	[REASON_ENV] = "env",
 	[REASON_BUSY] = "busy",
 	[REASON_BUDGET] = "budget",
+	[REASON_CLOCK] = "clock",
 	[REASON_COUNT] = NULL,
 };
 

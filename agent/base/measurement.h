@@ -54,6 +54,7 @@ enum reason {
 	REASON_ENV,              /* invalid: this machine could not carry it (S8) */
 	REASON_BUSY,             /* skipped: the line was in use (K1) */
 	REASON_BUDGET,           /* skipped: this month's bytes are used (P4) */
+	REASON_CLOCK,            /* invalid: nobody knows when it was (J4) */
 	REASON_COUNT
 };
 extern const char *const reason_names[];

@@ -5,7 +5,7 @@
 #include "collector/api/input.h"
 #include "collector/api/orders.h"
 #include "collector/api/routes.h"
-#include "collector/evaluate.h"
+#include "collector/derive/quality.h"
 #include "collector/store/measurements.h"
 
 #define DAY_MS        INT64_C(86400000)

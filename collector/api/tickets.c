@@ -9,6 +9,7 @@
 #include "collector/api/input.h"
 #include "collector/api/orders.h"
 #include "collector/api/routes.h"
+#include "collector/derive/fast.h"
 #include "collector/people/custody.h"
 
 #define LIMIT_MAX    500
@@ -142,17 +143,31 @@ int ticket_move_read(struct api_call *call, struct txn *txn, struct err *err)
 }
 
 /* A repair is a claim: the line is probed at once. One without an agent has nobody to do it. */
-static int order_probes(struct api_call *call, struct txn *txn, const struct ticket *ticket, struct err *err)
+static int order_probes(struct api_call *call, struct txn *txn, const struct line *line, struct err *err)
 {
-	struct line line;
 	bool has_agent;
 
-	if (line_get(txn, ticket->line, &line, err) < 0 || line_has_agent(txn, &line, &has_agent, err) < 0)
+	if (line_has_agent(txn, line, &has_agent, err) < 0)
 		return -1;
 	if (!has_agent)
 		return 0;
 	call->committed = orders_wake;
-	return orders_place(call, txn, &line, ORDER_BOTH_LEGS, err);
+	return orders_place(call, txn, line, ORDER_BOTH_LEGS, err);
+}
+
+/* That it was said to be fixed or closed is a fact of the line's history. */
+static int mark_line(struct api_call *call, struct txn *txn, const struct ticket *ticket, enum custody_move move,
+		     struct err *err)
+{
+	int64_t now_ms = call->now.realtime_ms;
+	struct line line;
+
+	if (move != CUSTODY_FIXED && move != CUSTODY_CLOSE)
+		return 0;
+	if (line_get(txn, ticket->line, &line, err) < 0 ||
+	    derive_fast(txn, call->api->options.config, &line, now_ms, now_ms, err) < 0)
+		return -1;
+	return move == CUSTODY_FIXED ? order_probes(call, txn, &line, err) : 0;
 }
 
 int ticket_move_write(struct api_call *call, struct txn *txn, struct err *err)
@@ -171,7 +186,7 @@ int ticket_move_write(struct api_call *call, struct txn *txn, struct err *err)
 	if (ticket_get(txn, call->match.parameters[0], &ticket, err) < 0 ||
 	    custody_apply(moving->move, person, call->now.realtime_ms, &ticket, err) < 0 ||
 	    ticket_update(txn, &ticket, err) < 0 || ticket_add_move(txn, &ticket, &move, err) < 0 ||
-	    (moving->move == CUSTODY_FIXED && order_probes(call, txn, &ticket, err) < 0))
+	    mark_line(call, txn, &ticket, moving->move, err) < 0)
 		return -1;
 	snprintf(call->location, sizeof call->location, "/tickets/%s", ticket.id);
 	return show(call, txn, ticket.id, err);

@@ -30,6 +30,7 @@ int command_import_topology(const void *parsed, int argument_count, char **argum
 int command_export_clients(const void *parsed, int argument_count, char **arguments);
 int command_export_topology(const void *parsed, int argument_count, char **arguments);
 int command_export_tickets(const void *parsed, int argument_count, char **arguments);
+int command_export_history(const void *parsed, int argument_count, char **arguments);
 int command_export_measurements(const void *parsed, int argument_count, char **arguments);
 int command_user_add(const void *parsed, int argument_count, char **arguments);
 int command_user_list(const void *parsed, int argument_count, char **arguments);

@@ -7,6 +7,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
 #include "collector/commands/command.h"
+#include "collector/store/derived.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
 
@@ -301,4 +302,27 @@ int command_export_measurements(const void *parsed, int argument_count, char **a
 	(void)argument_count;
 	(void)arguments;
 	return run(parsed, "export measurements", columns, measurements_job);
+}
+
+/* One line each, keys in order: what two collectors write can be compared byte by byte. */
+static int write_move(const json_t *move, void *arg)
+{
+	(void)arg;
+	json_dumpf(move, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+	putchar('\n');
+	return 0;
+}
+
+static int history_job(struct txn *txn, void *arg, struct err *err)
+{
+	const struct export *export = arg;
+
+	return moves_visit(txn, export->from_ms, write_move, NULL, err);
+}
+
+int command_export_history(const void *parsed, int argument_count, char **arguments)
+{
+	(void)argument_count;
+	(void)arguments;
+	return run(parsed, "export history", NULL, history_job);
 }

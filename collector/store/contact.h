@@ -10,6 +10,7 @@
 
 #include "agent/base/err.h"
 #include "collector/decide/absence.h"
+#include "collector/decide/localise.h"
 #include "collector/decide/silence.h"
 #include "collector/store/clients.h"
 
@@ -23,15 +24,19 @@ struct contact_row {
 	/* Kept since the line became late, and until its ticket is settled. */
 	int64_t late_ms;             /* JSON_ABSENT: nothing is kept */
 	int64_t gap_from_ms;         /* when it had been heard then */
-	bool is_silent;
+	int64_t silent_ms;           /* when it became silent; JSON_ABSENT while it is only late */
 	int64_t opened_ms;           /* its ticket; JSON_ABSENT while it has none */
 	int64_t returned_ms;         /* when it was heard again after that */
 };
 
-/* Every line that has an agent, by number; the caller frees. What is kept of lines that have none any more is dropped. */
+/* Every line that has an agent, by number; the caller frees. What is kept of lines that have none any more, and no ticket, is
+ * dropped. */
 int contacts_read(struct txn *txn, struct contact_row **ret_rows, size_t *ret_count, struct err *err);
 int contact_put(struct txn *txn, const struct contact_row *row, struct err *err);
 int contact_drop(struct txn *txn, int64_t line_number, struct err *err);
+
+/* Keeps for silence_leaves_at that a line was silent with many others, up to to_ms; for five weeks. */
+int contact_gap_put(struct txn *txn, const struct contact_row *row, int64_t to_ms, struct err *err);
 
 /* Whether the line was silent at the last round. */
 int contact_is_silent(struct txn *txn, const struct line *line, bool *ret_is, struct err *err);
@@ -41,13 +46,15 @@ int contact_is_silent(struct txn *txn, const struct line *line, bool *ret_is, st
 int contact_hour_add(struct txn *txn, int64_t hour, int64_t late, struct err *err);
 int contact_hours(struct txn *txn, int64_t hour, int64_t ret_late[SILENCE_WEEKS], struct err *err);
 
-/* From round to round; at first no guard is active and none ended. */
-struct contact_state {
-	struct silence_guard guard;
-	int64_t own_fault_ms;        /* since when a mass silence is held to be the collector's own fault; JSON_ABSENT */
-};
-int contact_state_get(struct txn *txn, struct contact_state *ret_state, struct err *err);
-int contact_state_put(struct txn *txn, const struct contact_state *state, struct err *err);
+/* The newest mass silence, and any at a time. Return 1, 0 when there is none, -1. A mass is put by its from_ms. */
+int silence_mass_newest(struct txn *txn, struct silence_mass *ret_mass, struct err *err);
+int silence_mass_at(struct txn *txn, int64_t at_ms, struct silence_mass *ret_mass, struct err *err);
+int silence_mass_put(struct txn *txn, const struct silence_mass *mass, struct err *err);
+
+/* The silence of every line as a leaf (12.1), by line, each once: of a mass at this time, that is not the collector's own fault,
+ * its silent lines that are always on are bad, those heard are good; those unknown are left out. Without such a mass all are. */
+int silence_leaves_at(struct txn *txn, int64_t at_ms, void (*visit)(void *arg, int64_t line_number, enum leaf_state state),
+		      void *arg, struct err *err);
 
 /* What the line's agent said of a stretch of time, by from_ms; the caller frees. *ret_newest_ms: how far what it said goes,
  * JSON_ABSENT when it said nothing. */

@@ -10,7 +10,6 @@
 #include "agent/base/err.h"
 #include "agent/base/measurement.h"
 #include "collector/decide/sample.h"
-#include "collector/decide/verdict.h"
 #include "collector/store/clients.h"
 
 struct txn;
@@ -31,14 +30,9 @@ enum sample_stream { STREAM_ALL, STREAM_VALID /* D1, D2: scheduled good, margina
 int samples_before(struct txn *txn, const struct line *line, enum leg leg, int64_t before_ms, enum sample_stream stream,
 		   struct sample *ret_samples, int limit, struct err *err);
 
-/* The oldest samples with started_ms >= from_ms, oldest first; at most limit. Returns how many, or -1. */
-int samples_from(struct txn *txn, const struct line *line, enum leg leg, int64_t from_ms, enum sample_stream stream,
-		 struct sample *ret_samples, int limit, struct err *err);
-
-/* Counts the cells of cell_ms that hold a sample with from_ms <= started_ms < before_ms, and when the first and the newest of
- * those samples were made; coverage begins with that first one. */
-int samples_cover(struct txn *txn, const struct line *line, enum leg leg, enum sample_stream stream, int64_t cell_ms,
-		  int64_t from_ms, int64_t before_ms, struct coverage *ret_coverage, struct err *err);
+/* Every sample of both legs with started_ms >= from_ms, in no order that matters; the caller frees *ret_samples. */
+int samples_since(struct txn *txn, const struct line *line, int64_t from_ms, struct sample **ret_samples, size_t *ret_count,
+		  struct err *err);
 
 /* The members of these samples' measurements as the API shows them, [{leg, started_ms, throughput_bps, …}]. */
 int measurements_get(struct txn *txn, const struct line *line, enum leg leg, const struct sample *samples, int count,

@@ -21,7 +21,7 @@ reference_files:
   - {{name: hub, leg: hub, url: "http://{hub}:8080/hub.bin", sha256: "{hub_sha256}", nonce: required}}
 service_plans:
   - {{name: three, local_min: 3Mbit/s, hub_min: 3Mbit/s, reliability: norm-2001, interval: 10s}}
-decision: {{open_bad: 3, open_of: 4, open_span: 15m, open_within: 6h, close_not_good: 0, close_of: 3}}
+decision: {{open_bad: 3, open_of: 4, blind_bad: 3, blind_of: 4, open_span: 15m, open_within: 6h, close_not_good: 0, close_of: 3}}
 schedule: {{report: 1s}}
 """
 

@@ -14,7 +14,8 @@ MAY_INCLUDE = [
     ("collector/http/", ["collector/http/", "agent/base/"]),
     ("collector/decide/", ["collector/decide/", "collector/files/text_index.h", "agent/base/"]),
     ("collector/store/", ["collector/store/", "collector/decide/", "agent/base/"]),
-    ("collector/derive/", ["collector/derive/", "collector/store/", "collector/decide/", "collector/collector_keys.h", "agent/base/"]),
+    ("collector/derive/", ["collector/derive/", "collector/store/", "collector/decide/", "collector/collector_keys.h", "collector/web/zone.h",
+                           "agent/base/"]),
     ("collector/web/", ["collector/web/", "collector/http/url.h", "agent/base/"]),
     ("collector/", ["collector/", "agent/base/"]),
 ]

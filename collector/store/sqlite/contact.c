@@ -6,39 +6,51 @@
 #include "agent/base/mem.h"
 #include "collector/store/sqlite/txn.h"
 
+#define HOUR_MS    INT64_C(3600000)
 #define WEEK_HOURS 168
 
 /* An agent says twice a minute that it watches: a week of it. What is older is not looked at. */
 #define FACTS_MAX  20000
 
+#define MASS "from_ms, until_ms, agents, ended_ms, is_own"
+
 enum {
-	CONTACTS_CLEAR, CONTACTS, CONTACT_PUT, CONTACT_DROP, CONTACT_SILENT_OF, HOUR_ADD, HOURS_DROP, HOUR_GET, STATE_GET, STATE_PUT,
-	FACTS, BEAT, STATEMENT_COUNT,
+	CONTACTS_CLEAR, CONTACTS, CONTACT_PUT, CONTACT_DROP, CONTACT_SILENT_OF, GAP_PUT, GAPS_DROP, HOUR_ADD, HOURS_DROP, HOUR_GET,
+	MASS_NEWEST, MASS_AT, MASS_PUT, LEAVES_AT, FACTS, BEAT, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
-	[CONTACTS_CLEAR] = "DELETE FROM contact WHERE line NOT IN (SELECT line FROM agent WHERE revoked_ms IS NULL)",
-	[CONTACTS] = "SELECT number, id, always_on, heard.heard_ms, late_ms, gap_from_ms, is_silent, opened_ms, returned_ms"
+	[CONTACTS_CLEAR] = "DELETE FROM contact WHERE opened_ms IS NULL"
+			   " AND line NOT IN (SELECT line FROM agent WHERE revoked_ms IS NULL)",
+	[CONTACTS] = "SELECT number, id, always_on, heard.heard_ms, late_ms, gap_from_ms, silent_ms, opened_ms, returned_ms"
 		     " FROM (SELECT line, max(coalesce(last_report_ms, enrolled_ms)) AS heard_ms FROM agent"
 		     " WHERE revoked_ms IS NULL GROUP BY line) AS heard JOIN line ON number = heard.line"
 		     " LEFT JOIN contact ON contact.line = number ORDER BY number",
-	[CONTACT_PUT] = "INSERT INTO contact (line, late_ms, gap_from_ms, is_silent, opened_ms, returned_ms)"
-			" VALUES (:line, :late_ms, :gap_from_ms, :is_silent, :opened_ms, :returned_ms) ON CONFLICT (line) DO UPDATE"
-			" SET late_ms = excluded.late_ms, gap_from_ms = excluded.gap_from_ms, is_silent = excluded.is_silent,"
+	[CONTACT_PUT] = "INSERT INTO contact (line, late_ms, gap_from_ms, silent_ms, opened_ms, returned_ms)"
+			" VALUES (:line, :late_ms, :gap_from_ms, :silent_ms, :opened_ms, :returned_ms) ON CONFLICT (line) DO UPDATE"
+			" SET late_ms = excluded.late_ms, gap_from_ms = excluded.gap_from_ms, silent_ms = excluded.silent_ms,"
 			" opened_ms = excluded.opened_ms, returned_ms = excluded.returned_ms",
 	[CONTACT_DROP] = "DELETE FROM contact WHERE line = :line",
-	[CONTACT_SILENT_OF] = "SELECT 1 FROM contact WHERE line = :line AND is_silent",
+	[CONTACT_SILENT_OF] = "SELECT 1 FROM contact WHERE line = :line AND silent_ms IS NOT NULL",
+	[GAP_PUT] = "INSERT INTO contact_gap (line, late_ms, silent_ms, returned_ms)"
+		    " VALUES (:line, :late_ms, :silent_ms, :returned_ms) ON CONFLICT (line, late_ms) DO NOTHING",
+	[GAPS_DROP] = "DELETE FROM contact_gap WHERE returned_ms < :before_ms",
 	[HOUR_ADD] = "INSERT INTO contact_hour (hour, late) VALUES (:hour, :late)"
 		     " ON CONFLICT (hour) DO UPDATE SET late = contact_hour.late + excluded.late",
 	[HOURS_DROP] = "DELETE FROM contact_hour WHERE hour < :hour",
 	[HOUR_GET] = "SELECT late FROM contact_hour WHERE hour = :hour",
-	[STATE_GET] = "SELECT guard_from_ms, guard_until_ms, guard_agents, guard_ended_ms, own_fault_ms FROM contact_state"
-		      " WHERE one = 1",
-	[STATE_PUT] = "INSERT INTO contact_state (one, guard_from_ms, guard_until_ms, guard_agents, guard_ended_ms, own_fault_ms)"
-		      " VALUES (1, :guard_from_ms, :guard_until_ms, :guard_agents, :guard_ended_ms, :own_fault_ms)"
-		      " ON CONFLICT (one) DO UPDATE SET guard_from_ms = excluded.guard_from_ms,"
-		      " guard_until_ms = excluded.guard_until_ms, guard_agents = excluded.guard_agents,"
-		      " guard_ended_ms = excluded.guard_ended_ms, own_fault_ms = excluded.own_fault_ms",
+	[MASS_NEWEST] = "SELECT " MASS " FROM contact_mass ORDER BY from_ms DESC LIMIT 1",
+	[MASS_AT] = "SELECT " MASS " FROM contact_mass WHERE from_ms <= :at_ms AND (ended_ms IS NULL OR ended_ms > :at_ms)"
+		    " ORDER BY from_ms DESC LIMIT 1",
+	[MASS_PUT] = "INSERT INTO contact_mass (from_ms, until_ms, agents, ended_ms, is_own)"
+		     " VALUES (:from_ms, :until_ms, :agents, :ended_ms, :is_own) ON CONFLICT (from_ms) DO UPDATE"
+		     " SET until_ms = excluded.until_ms, agents = excluded.agents, ended_ms = excluded.ended_ms",
+	/* Silent then: kept, and not yet back or back later. Merely late is neither. */
+	[LEAVES_AT] = "SELECT number, always_on, away.late_ms, away.silent_ms FROM line LEFT JOIN"
+		      " (SELECT line, late_ms, silent_ms FROM contact WHERE late_ms <= :at_ms AND coalesce(returned_ms, :at_ms) >= :at_ms"
+		      " UNION ALL SELECT line, late_ms, silent_ms FROM contact_gap WHERE late_ms <= :at_ms AND returned_ms > :at_ms)"
+		      " AS away ON away.line = number WHERE EXISTS (SELECT 1 FROM agent WHERE agent.line = number"
+		      " AND enrolled_ms <= :at_ms AND (revoked_ms IS NULL OR revoked_ms > :at_ms)) ORDER BY number",
 	[FACTS] = "SELECT from_ms, to_ms, cause FROM (SELECT type, json_extract(event, '$.started_ms') AS from_ms,"
 		  " json_extract(event, '$.ended_ms') AS to_ms, json_extract(event, '$.cause') AS cause FROM (SELECT type, event"
 		  " FROM event WHERE client = :client AND line = :line ORDER BY spool DESC, seq DESC LIMIT :limit) AS newest"
@@ -54,7 +66,7 @@ static void read_row(sqlite3_stmt *statement, struct contact_row *row)
 		.heard_ms = db_column_integer(statement, 3),
 		.late_ms = db_column_optional(statement, 4),
 		.gap_from_ms = db_column_optional(statement, 5),
-		.is_silent = db_column_integer(statement, 6),
+		.silent_ms = db_column_optional(statement, 6),
 		.opened_ms = db_column_optional(statement, 7),
 		.returned_ms = db_column_optional(statement, 8),
 	};
@@ -94,7 +106,7 @@ int contact_put(struct txn *txn, const struct contact_row *row, struct err *err)
 	db_bind_integer(statement, ":line", row->line_number);
 	db_bind_integer(statement, ":late_ms", row->late_ms);
 	db_bind_integer(statement, ":gap_from_ms", row->gap_from_ms);
-	db_bind_integer(statement, ":is_silent", row->is_silent);
+	db_bind_optional(statement, ":silent_ms", row->silent_ms);
 	db_bind_optional(statement, ":opened_ms", row->opened_ms);
 	db_bind_optional(statement, ":returned_ms", row->returned_ms);
 	return db_run(statement, err);
@@ -105,6 +117,21 @@ int contact_drop(struct txn *txn, int64_t line_number, struct err *err)
 	sqlite3_stmt *statement = db_statement(txn->db, sql[CONTACT_DROP]);
 
 	db_bind_integer(statement, ":line", line_number);
+	return db_run(statement, err);
+}
+
+int contact_gap_put(struct txn *txn, const struct contact_row *row, int64_t to_ms, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[GAP_PUT]);
+
+	db_bind_integer(statement, ":line", row->line_number);
+	db_bind_integer(statement, ":late_ms", row->late_ms);
+	db_bind_integer(statement, ":silent_ms", row->silent_ms);
+	db_bind_integer(statement, ":returned_ms", to_ms);
+	if (db_run(statement, err) < 0)
+		return -1;
+	statement = db_statement(txn->db, sql[GAPS_DROP]);
+	db_bind_integer(statement, ":before_ms", to_ms - (SILENCE_WEEKS + 1) * WEEK_HOURS * HOUR_MS);
 	return db_run(statement, err);
 }
 
@@ -152,37 +179,76 @@ int contact_hours(struct txn *txn, int64_t hour, int64_t ret_late[SILENCE_WEEKS]
 	return known;
 }
 
-int contact_state_get(struct txn *txn, struct contact_state *ret_state, struct err *err)
+static int read_mass(sqlite3_stmt *statement, struct silence_mass *ret_mass, struct err *err)
 {
-	sqlite3_stmt *statement = db_statement(txn->db, sql[STATE_GET]);
 	int rc = db_step(statement, err);
 
-	if (rc < 0)
-		return -1;
-	*ret_state = (struct contact_state){
-		.guard = { .from_ms = JSON_ABSENT, .until_ms = JSON_ABSENT, .ended_ms = JSON_ABSENT }, .own_fault_ms = JSON_ABSENT,
-	};
 	if (rc > 0)
-		*ret_state = (struct contact_state){
-			.guard = {
-				.from_ms = db_column_optional(statement, 0), .until_ms = db_column_optional(statement, 1),
-				.agents = db_column_integer(statement, 2), .ended_ms = db_column_optional(statement, 3),
-			},
-			.own_fault_ms = db_column_optional(statement, 4),
+		*ret_mass = (struct silence_mass){
+			.from_ms = db_column_integer(statement, 0),
+			.until_ms = db_column_integer(statement, 1),
+			.agents = db_column_integer(statement, 2),
+			.ended_ms = db_column_optional(statement, 3),
+			.is_own = db_column_integer(statement, 4),
 		};
-	return 0;
+	return rc;
 }
 
-int contact_state_put(struct txn *txn, const struct contact_state *state, struct err *err)
+int silence_mass_newest(struct txn *txn, struct silence_mass *ret_mass, struct err *err)
 {
-	sqlite3_stmt *statement = db_statement(txn->db, sql[STATE_PUT]);
+	return read_mass(db_statement(txn->db, sql[MASS_NEWEST]), ret_mass, err);
+}
 
-	db_bind_optional(statement, ":guard_from_ms", state->guard.from_ms);
-	db_bind_optional(statement, ":guard_until_ms", state->guard.until_ms);
-	db_bind_integer(statement, ":guard_agents", state->guard.agents);
-	db_bind_optional(statement, ":guard_ended_ms", state->guard.ended_ms);
-	db_bind_optional(statement, ":own_fault_ms", state->own_fault_ms);
+int silence_mass_at(struct txn *txn, int64_t at_ms, struct silence_mass *ret_mass, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[MASS_AT]);
+
+	db_bind_integer(statement, ":at_ms", at_ms);
+	return read_mass(statement, ret_mass, err);
+}
+
+int silence_mass_put(struct txn *txn, const struct silence_mass *mass, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[MASS_PUT]);
+
+	db_bind_integer(statement, ":from_ms", mass->from_ms);
+	db_bind_integer(statement, ":until_ms", mass->until_ms);
+	db_bind_integer(statement, ":agents", mass->agents);
+	db_bind_optional(statement, ":ended_ms", mass->ended_ms);
+	db_bind_integer(statement, ":is_own", mass->is_own);
 	return db_run(statement, err);
+}
+
+/* Merely late, silent since before the mass, or switched off at will: nobody knows. */
+static enum leaf_state leaf_of(sqlite3_stmt *statement, const struct silence_mass *mass, int64_t at_ms)
+{
+	int64_t late_ms = db_column_optional(statement, 2), silent_ms = db_column_optional(statement, 3);
+
+	if (late_ms == JSON_ABSENT)
+		return LEAF_GOOD;
+	if (db_column_integer(statement, 1) && silent_ms != JSON_ABSENT && silent_ms <= at_ms && silence_mass_has(mass, late_ms))
+		return LEAF_BAD;
+	return LEAF_UNKNOWN;
+}
+
+int silence_leaves_at(struct txn *txn, int64_t at_ms, void (*visit)(void *arg, int64_t line_number, enum leaf_state state),
+		      void *arg, struct err *err)
+{
+	struct silence_mass mass;
+	sqlite3_stmt *statement;
+	int rc = silence_mass_at(txn, at_ms, &mass, err);
+
+	if (rc <= 0 || mass.is_own)
+		return rc < 0 ? -1 : 0;
+	statement = db_statement(txn->db, sql[LEAVES_AT]);
+	db_bind_integer(statement, ":at_ms", at_ms);
+	while ((rc = db_step(statement, err)) > 0) {
+		enum leaf_state state = leaf_of(statement, &mass, at_ms);
+
+		if (state != LEAF_UNKNOWN)
+			visit(arg, db_column_integer(statement, 0), state);
+	}
+	return rc;
 }
 
 int absence_facts(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, struct absence_fact **ret_facts,

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "agent/base/mem.h"
 #include "collector/store/sqlite/txn.h"
 
 #define SHOWN                                                                                                       \
@@ -14,11 +15,12 @@
 	" AND (NOT :valid OR (trigger = :schedule AND judgement <= :last_valid))"                                  \
 	" AND (NOT :fast OR kind = :capacity OR judgement = :good) "
 
-#define SAMPLES \
-	"SELECT started_ms, spool, seq, throughput_bps, threshold_bps, judgement, reason, trigger" OF_STREAM
+#define SAMPLE                                                                                                      \
+	"started_ms, spool, seq, throughput_bps, threshold_bps, leg, kind, judgement, reason, trigger, cross_rx_bps IS NULL"
+#define SAMPLES "SELECT " SAMPLE OF_STREAM
 
 enum {
-	MEASUREMENT_PUT, MEASUREMENT_GET, EVENT_PUT, SAMPLES_BEFORE, SAMPLES_FROM, SAMPLES_COVER, SERIES, VISIT, STATEMENT_COUNT,
+	MEASUREMENT_PUT, MEASUREMENT_GET, EVENT_PUT, SAMPLES_BEFORE, SAMPLES_SINCE, SERIES, VISIT, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -33,9 +35,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 		      " VALUES (:client, :line, :spool, :seq, :type, :event) ON CONFLICT DO NOTHING",
 	[SAMPLES_BEFORE] = SAMPLES "AND started_ms < :before_ms"
 				   " ORDER BY started_ms DESC, spool DESC, seq DESC LIMIT :limit",
-	[SAMPLES_FROM] = SAMPLES "AND started_ms >= :from_ms ORDER BY started_ms, spool, seq LIMIT :limit",
-	[SAMPLES_COVER] = "SELECT count(DISTINCT started_ms / :cell_ms), min(started_ms), max(started_ms)" OF_STREAM
-			  "AND started_ms >= :from_ms AND started_ms < :before_ms",
+	[SAMPLES_SINCE] = "SELECT " SAMPLE " FROM measurement WHERE client = :client AND line = :line AND leg IN (0, 1)"
+			  " AND started_ms >= :from_ms",
 	/* Of each leg and stretch of time the lowest valid, the lowest failed and the lowest of the others, and one without
 	 * a figure of each, unless a leg has no more than were asked for: neither a fast probe nor an invalid one can hide a slow one, nor any of them a failure. */
 	[SERIES] = "SELECT " SHOWN " FROM (SELECT *, row_number() OVER (PARTITION BY leg,"
@@ -119,76 +120,62 @@ static sqlite3_stmt *statement_of_samples(struct txn *txn, int number, const str
 	return statement;
 }
 
-static int read_samples(sqlite3_stmt *statement, struct sample *ret_samples, int limit, struct err *err)
+static void read_sample(sqlite3_stmt *statement, struct sample *ret_sample)
 {
-	int count = 0;
-
-	while (count < limit) {
-		struct sample *sample = &ret_samples[count];
-		int rc = db_step(statement, err);
-
-		if (rc < 0)
-			return -1;
-		if (rc == 0)
-			break;
-		sample->started_ms = db_column_integer(statement, 0);
-		sample->spool = db_column_integer(statement, 1);
-		sample->seq = db_column_integer(statement, 2);
-		sample->throughput_bps = db_column_optional(statement, 3);
-		sample->threshold_bps = db_column_optional(statement, 4);
-		sample->judgement = (int)db_column_integer(statement, 5);
-		sample->reason = (int)db_column_integer(statement, 6);
-		sample->trigger = (int)db_column_integer(statement, 7);
-		count++;
-	}
-	return count;
+	ret_sample->started_ms = db_column_integer(statement, 0);
+	ret_sample->spool = db_column_integer(statement, 1);
+	ret_sample->seq = db_column_integer(statement, 2);
+	ret_sample->throughput_bps = db_column_optional(statement, 3);
+	ret_sample->threshold_bps = db_column_optional(statement, 4);
+	ret_sample->leg = (int)db_column_integer(statement, 5);
+	ret_sample->kind = (int)db_column_integer(statement, 6);
+	ret_sample->judgement = (int)db_column_integer(statement, 7);
+	ret_sample->reason = (int)db_column_integer(statement, 8);
+	ret_sample->trigger = (int)db_column_integer(statement, 9);
+	ret_sample->is_blind = db_column_integer(statement, 10);
 }
 
 int samples_before(struct txn *txn, const struct line *line, enum leg leg, int64_t before_ms, enum sample_stream stream,
 		   struct sample *ret_samples, int limit, struct err *err)
 {
 	sqlite3_stmt *statement = statement_of_samples(txn, SAMPLES_BEFORE, line, leg, stream);
-	int count;
+	int count = 0, rc;
 
 	db_bind_integer(statement, ":before_ms", before_ms);
 	db_bind_integer(statement, ":limit", limit);
-	count = read_samples(statement, ret_samples, limit, err);
+	while ((rc = db_step(statement, err)) > 0)
+		read_sample(statement, &ret_samples[count++]);
 	for (int first = 0, last = count - 1; first < last; first++, last--) {
 		struct sample newer = ret_samples[first];
 
 		ret_samples[first] = ret_samples[last];
 		ret_samples[last] = newer;
 	}
-	return count;
+	return rc < 0 ? -1 : count;
 }
 
-int samples_from(struct txn *txn, const struct line *line, enum leg leg, int64_t from_ms, enum sample_stream stream,
-		 struct sample *ret_samples, int limit, struct err *err)
+int samples_since(struct txn *txn, const struct line *line, int64_t from_ms, struct sample **ret_samples, size_t *ret_count,
+		  struct err *err)
 {
-	sqlite3_stmt *statement = statement_of_samples(txn, SAMPLES_FROM, line, leg, stream);
+	sqlite3_stmt *statement = statement_of_line(txn, SAMPLES_SINCE, line);
+	struct sample *samples = NULL;
+	size_t count = 0, room = 0;
+	int rc;
 
 	db_bind_integer(statement, ":from_ms", from_ms);
-	db_bind_integer(statement, ":limit", limit);
-	return read_samples(statement, ret_samples, limit, err);
-}
-
-int samples_cover(struct txn *txn, const struct line *line, enum leg leg, enum sample_stream stream, int64_t cell_ms,
-		  int64_t from_ms, int64_t before_ms, struct coverage *ret_coverage, struct err *err)
-{
-	sqlite3_stmt *statement = statement_of_samples(txn, SAMPLES_COVER, line, leg, stream);
-
-	db_bind_integer(statement, ":cell_ms", cell_ms);
-	db_bind_integer(statement, ":from_ms", from_ms);
-	db_bind_integer(statement, ":before_ms", before_ms);
-	if (db_step(statement, err) < 0)
+	while ((rc = db_step(statement, err)) > 0) {
+		if (count == room) {
+			room = room ? room * 2 : 64;
+			samples = xrealloc(samples, room, sizeof *samples);
+		}
+		read_sample(statement, &samples[count++]);
+	}
+	if (rc < 0) {
+		free(samples);
 		return -1;
-	*ret_coverage = (struct coverage){
-		.interval_ms = cell_ms,
-		.cells = db_column_integer(statement, 0),
-		.begin_ms = db_column_optional(statement, 1),
-		.newest_ms = db_column_optional(statement, 2),
-	};
-	sqlite3_reset(statement);
+	}
+	*ret_samples = samples;
+	*ret_count = count;
 	return 0;
 }
 

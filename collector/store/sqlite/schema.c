@@ -76,6 +76,30 @@ static const char *const migrations[] = {
 	" PRIMARY KEY (client, agent, content_digest));"
 	"CREATE INDEX report_by_time ON report (received_ms);"
 
+	/* Lines whose agent is late or silent, or whose ticket for that is not settled; a few, but for a disaster. */
+	"CREATE TABLE contact ("
+	" line INTEGER PRIMARY KEY REFERENCES line,"
+	" late_ms INTEGER NOT NULL,"
+	" gap_from_ms INTEGER NOT NULL,"
+	" silent_ms INTEGER,"
+	" opened_ms INTEGER,"
+	" returned_ms INTEGER);"
+	"CREATE TABLE contact_gap ("     /* of lines that fell silent with many others */
+	" line INTEGER NOT NULL,"
+	" late_ms INTEGER NOT NULL,"
+	" silent_ms INTEGER NOT NULL,"
+	" returned_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (line, late_ms)) WITHOUT ROWID;"
+	"CREATE INDEX contact_gap_by_end ON contact_gap (returned_ms);"
+	"CREATE TABLE contact_mass ("    /* many at once; the last one may be under way */
+	" from_ms INTEGER PRIMARY KEY,"
+	" until_ms INTEGER NOT NULL,"
+	" agents INTEGER NOT NULL,"
+	" ended_ms INTEGER,"
+	" is_own INTEGER NOT NULL);"
+	"CREATE TABLE contact_hour (hour INTEGER PRIMARY KEY, late INTEGER NOT NULL);"   /* hours since 1970; of five weeks */
+	"CREATE TABLE contact_beat (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);"
+
 	"CREATE TABLE spool ("
 	" number INTEGER PRIMARY KEY,"
 	" agent INTEGER NOT NULL REFERENCES agent,"
@@ -150,7 +174,7 @@ static const char *const migrations[] = {
 	" retrospective INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX ticket_unclosed ON ticket (line, defect) WHERE state NOT IN (5, 6);"   /* closed, withdrawn */
 	"CREATE INDEX ticket_by_time ON ticket (opened_ms, id);"
-	"CREATE INDEX ticket_by_line ON ticket (line, opened_ms);"
+	"CREATE INDEX ticket_by_line ON ticket (line, defect, opened_ms);"
 
 	"CREATE TABLE ticket_evidence ("   /* place 0 is that of the opening */
 	" ticket TEXT NOT NULL REFERENCES ticket,"
@@ -169,23 +193,51 @@ static const char *const migrations[] = {
 	" details TEXT,"
 	" PRIMARY KEY (ticket, place)) WITHOUT ROWID;"
 
-	/* Lines whose agent is not heard; a few, but for a disaster. */
-	"CREATE TABLE contact ("
-	" line INTEGER PRIMARY KEY REFERENCES line,"
-	" late_ms INTEGER NOT NULL,"
-	" gap_from_ms INTEGER NOT NULL,"
-	" is_silent INTEGER NOT NULL,"
-	" opened_ms INTEGER,"
-	" returned_ms INTEGER);"
-	"CREATE TABLE contact_hour (hour INTEGER PRIMARY KEY, late INTEGER NOT NULL);"   /* hours since 1970; of five weeks */
-	"CREATE TABLE contact_state ("
-	" one INTEGER PRIMARY KEY CHECK (one = 1),"
-	" guard_from_ms INTEGER,"
-	" guard_until_ms INTEGER,"
-	" guard_agents INTEGER NOT NULL,"
-	" guard_ended_ms INTEGER,"
-	" own_fault_ms INTEGER);"
-	"CREATE TABLE contact_beat (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);"
+	/* What was derived from measurements (derived.h): it can be thrown away and made again. */
+	"CREATE TABLE derived_move ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" defect INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" place INTEGER NOT NULL,"      /* among those of the same moment */
+	" what INTEGER NOT NULL,"
+	" from_ms INTEGER NOT NULL,"
+	" samples INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, defect, at_ms, place)) WITHOUT ROWID;"
+	"CREATE TABLE fold_head ("      /* a kilobyte or two a row: not in the key's own tree */
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" newest_ms INTEGER NOT NULL,"
+	" state BLOB NOT NULL,"
+	" PRIMARY KEY (client, line));"
+	"CREATE TABLE fold_checkpoint ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" newest_ms INTEGER NOT NULL,"
+	" state BLOB NOT NULL,"
+	" PRIMARY KEY (client, line, newest_ms));"
+	"CREATE TABLE leaf_change ("
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" leg INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, leg, at_ms)) WITHOUT ROWID;"
+	"CREATE TABLE leg_day ("        /* coverage: cells of a day (UTC) that hold a valid probe */
+	" client INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" leg INTEGER NOT NULL,"
+	" day INTEGER NOT NULL,"
+	" first_ms INTEGER NOT NULL,"
+	" cells INTEGER NOT NULL,"
+	" PRIMARY KEY (client, line, leg, day)) WITHOUT ROWID;"
+	"CREATE TABLE exemption ("
+	" leg INTEGER NOT NULL,"        /* -1: both */
+	" from_ms INTEGER NOT NULL,"
+	" why INTEGER NOT NULL,"
+	" to_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (leg, from_ms, why)) WITHOUT ROWID;"
+	"CREATE INDEX exemption_by_end ON exemption (to_ms);"
 
 	"CREATE TABLE person ("
 	" name TEXT PRIMARY KEY,"

@@ -24,7 +24,7 @@ static_assert(TICKET_CLOSED == 5 && TICKET_WITHDRAWN == 6, "states are stored as
 #define SHOW "SELECT " SHOWN FROM
 
 enum {
-	TICKET_PUT, TICKET_UPDATE, TICKET_GET, TICKET_FIND_OPEN, TICKET_FIND_CLOSED, TICKET_SHOW, TICKETS_PAGE, EVIDENCE_PUT,
+	TICKET_PUT, TICKET_UPDATE, TICKET_GET, TICKET_FIND_OPEN, TICKETS_OF_DEFECT, TICKET_SHOW, TICKETS_PAGE, EVIDENCE_PUT,
 	EVIDENCE_OF, MOVE_PUT, MOVES_OF, STATEMENT_COUNT,
 };
 
@@ -40,8 +40,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 			  " chronic = :chronic, unverified = :unverified, retrospective = :retrospective WHERE id = :id",
 	[TICKET_GET] = READ "WHERE ticket.id = :id",
 	[TICKET_FIND_OPEN] = READ "WHERE ticket.line = :line AND defect = :defect AND " UNCLOSED,
-	[TICKET_FIND_CLOSED] = READ "WHERE ticket.line = :line AND defect = :defect AND state = :closed"
-				    " AND closed_ms >= :since_ms ORDER BY closed_ms DESC, ticket.id DESC LIMIT 1",
+	[TICKETS_OF_DEFECT] = READ "WHERE ticket.line = :line AND defect = :defect ORDER BY opened_ms, ticket.id",
 	[TICKET_SHOW] = SHOW "WHERE ticket.id = :id",
 	[TICKETS_PAGE] = SHOW "WHERE (:after_id IS NULL OR (opened_ms, ticket.id) < (:after_ms, :after_id))"
 			      " AND (:state IS NULL OR state = :state) AND (NOT :unclosed OR " UNCLOSED ")"
@@ -101,16 +100,28 @@ int ticket_find_open(struct txn *txn, const struct line *line, enum defect defec
 	return read_ticket(statement, ret_ticket, err);
 }
 
-int ticket_find_closed(struct txn *txn, const struct line *line, enum defect defect, int64_t since_ms,
-		       struct ticket *ret_ticket, struct err *err)
+int tickets_of_defect(struct txn *txn, const struct line *line, enum defect defect, struct ticket **ret_tickets,
+		      size_t *ret_count, struct err *err)
 {
-	sqlite3_stmt *statement = db_statement(txn->db, sql[TICKET_FIND_CLOSED]);
+	sqlite3_stmt *statement = db_statement(txn->db, sql[TICKETS_OF_DEFECT]);
+	struct ticket *tickets = NULL;
+	size_t count = 0;
+	int rc;
 
 	db_bind_integer(statement, ":line", line->number);
 	db_bind_integer(statement, ":defect", defect);
-	db_bind_integer(statement, ":closed", TICKET_CLOSED);
-	db_bind_integer(statement, ":since_ms", since_ms);
-	return read_ticket(statement, ret_ticket, err);
+	do {
+		tickets = xrealloc(tickets, count + 1, sizeof *tickets);
+		rc = read_ticket(statement, &tickets[count], err);
+		count += rc > 0;
+	} while (rc > 0);
+	if (rc < 0) {
+		free(tickets);
+		return -1;
+	}
+	*ret_tickets = tickets;
+	*ret_count = count;
+	return 0;
 }
 
 int ticket_get(struct txn *txn, const char *id, struct ticket *ret_ticket, struct err *err)

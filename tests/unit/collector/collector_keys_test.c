@@ -25,11 +25,16 @@ static int read_text(const char *text, struct collector_config *ret_config, stru
 static void test_sample_loads_with_the_defaults(void **state)
 {
 	static const struct decision_rule rule = {
-		8, 12, 5400000, 21600000, 50, 2, 24, 8, 96, 21600000, 70, 86400000, 259200000, 3, 1209600000, 3, 4, 4, 2,
+		8, 12, 10, 16, 5400000, 21600000, 50, 2, 24, 8, 96, 21600000, 70, 86400000, 0, 0, 259200000, 3, 1209600000,
+		3, 4, 2, 8, 4, 2,
 	};   /* methodology 11.3 */
 	static const struct silence_rule silence = {
 		300000, 2, 3, 60000, 3600000, 5, 20, 6, 20, 3, 300000, 60000, 1000, 5, 2000,
 	};   /* methodology 10 */
+	static const struct decision_rule capacity = {
+		3, 4, 3, 4, 21600000, 604800000, 50, 0, 3, 0, 3, 21600000, 70, 86400000, 68400000, 82800000, 259200000, 3,
+		1209600000, 3, 4, 2, 8, 4, 2,
+	};
 	struct collector_config config;
 	struct buf faults = { 0 };
 	struct err err = { 0 };
@@ -43,6 +48,7 @@ static void test_sample_loads_with_the_defaults(void **state)
 	assert_string_equal(config.time_zone, "UTC");
 	assert_memory_equal(&config.decision, &rule, sizeof rule);
 	assert_memory_equal(&config.silence, &silence, sizeof silence);
+	assert_memory_equal(&config.capacity_decision, &capacity, sizeof capacity);
 	assert_int_equal(config.report_ms, 300000);
 	assert_int_equal(config.keep_reports_ms, INT64_C(3024000000));
 	assert_int_equal(config.max_connections, 16384);
@@ -139,6 +145,8 @@ static const struct {
 	{ "decision: {open_span: 7h}\n", ":1:23: open_span: must not exceed open_within, lower it" },
 	{ "decision: {close_not_good: 25}\n", ":1:28: close_not_good: must not exceed close_of, lower it" },
 	{ "decision: {suspect_bad: 5}\n", ":1:25: suspect_bad: must not exceed suspect_of, lower it" },
+	{ "decision: {blind_bad: 17}\n", ":1:23: blind_bad: must not exceed blind_of, lower it" },
+	{ "capacity_decision: {evening_to: 18h}\n", ":1:20: evening_from: must not exceed evening_to, lower it" },
 	{ "decision: {open_bad: 0}\n", ":1:22: open_bad: out of range, must lie between 1 and 1000" },
 	{ "silence: {guard_left_percent: 100}\n", ":1:31: guard_left_percent: out of range, must lie between 0 and 99" },
 	{ "service_plans:\n- {name: a, interval: 1500ms}\n", ":2:23: interval: must be whole seconds, write 2s or 15m" },

@@ -48,7 +48,9 @@ static void test_good_events_are_kept_and_bad_ones_rejected(void **state)
 	assert_true(report.events[0].is_measurement);
 	assert_int_equal(report.events[0].measurement.bytes, 3);
 	assert_int_equal(report.events[1].seq, 7);
-	assert_string_equal(report.events[1].type, "alive");
+	assert_string_equal(json_string_value(json_object_get(report.events[1].object, "type")), "alive");
+	assert_string_equal(report.events[0].boot, "b");
+	assert_string_equal(report.events[1].boot, "");
 	assert_int_equal(json_array_size(report.rejected), 4);
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(report.rejected, 1), "seq")), 9);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(report.rejected, 1), "detail")),

@@ -133,29 +133,36 @@ static void test_expectation(void **state)
 
 static void test_guard(void **state)
 {
-	struct silence_guard guard = { .from_ms = JSON_ABSENT, .ended_ms = JSON_ABSENT };
+	struct silence_mass mass = silence_mass_none;
 
 	(void)state;
-	silence_guard_count(&rule, &guard, 0, HEARD_MS);
-	assert_int_equal(guard.ended_ms, JSON_ABSENT);                       /* one that never began does not end */
-	assert_false(silence_guard_has(&guard, HEARD_MS));
+	silence_mass_count(&rule, &mass, 0, HEARD_MS);
+	assert_int_equal(mass.ended_ms, JSON_ABSENT);                        /* one that never began does not end */
+	assert_false(silence_guard_is_active(&mass));
+	assert_false(silence_mass_has(&mass, HEARD_MS));
 
-	silence_guard_extend(&rule, &guard, HEARD_MS);
-	assert_false(silence_guard_has(&guard, HEARD_MS - 10 * MINUTE_MS));  /* silent before: not one of them */
-	assert_true(silence_guard_has(&guard, HEARD_MS - 10 * MINUTE_MS + 1));
-	assert_true(silence_guard_has(&guard, HEARD_MS));
-	assert_false(silence_guard_has(&guard, HEARD_MS + 1));               /* later: only if the mass goes on */
-	silence_guard_count(&rule, &guard, 8, HEARD_MS);
+	silence_mass_extend(&rule, &mass, false, HEARD_MS);
+	assert_true(silence_guard_is_active(&mass));
+	assert_false(silence_mass_has(&mass, HEARD_MS - 10 * MINUTE_MS));    /* silent before: not one of them */
+	assert_true(silence_mass_has(&mass, HEARD_MS - 10 * MINUTE_MS + 1));
+	assert_true(silence_mass_has(&mass, HEARD_MS));
+	assert_false(silence_mass_has(&mass, HEARD_MS + 1));                 /* later: only if the mass goes on */
+	silence_mass_count(&rule, &mass, 8, HEARD_MS);
 
-	silence_guard_extend(&rule, &guard, HEARD_MS + MINUTE_MS);
-	assert_true(silence_guard_has(&guard, HEARD_MS + 1));
-	silence_guard_count(&rule, &guard, 10, HEARD_MS + MINUTE_MS);
+	silence_mass_extend(&rule, &mass, true, HEARD_MS + MINUTE_MS);
+	assert_true(silence_mass_has(&mass, HEARD_MS + 1));
+	assert_false(mass.is_own);                                           /* it stays what it began as */
+	silence_mass_count(&rule, &mass, 10, HEARD_MS + MINUTE_MS);
 
-	silence_guard_count(&rule, &guard, 3, HEARD_MS + 50 * MINUTE_MS);    /* three of ten are still away */
-	assert_true(silence_guard_has(&guard, HEARD_MS));
-	silence_guard_count(&rule, &guard, 2, HEARD_MS + 60 * MINUTE_MS);    /* two of ten: over */
-	assert_false(silence_guard_has(&guard, HEARD_MS));
-	assert_int_equal(guard.ended_ms, HEARD_MS + 60 * MINUTE_MS);
+	silence_mass_count(&rule, &mass, 3, HEARD_MS + 50 * MINUTE_MS);      /* three of ten are still away */
+	assert_true(silence_guard_is_active(&mass));
+	silence_mass_count(&rule, &mass, 2, HEARD_MS + 60 * MINUTE_MS);      /* two of ten: over */
+	assert_false(silence_guard_is_active(&mass));
+	assert_int_equal(mass.ended_ms, HEARD_MS + 60 * MINUTE_MS);
+
+	silence_mass_extend(&rule, &mass, true, HEARD_MS + 90 * MINUTE_MS);  /* another */
+	assert_int_equal(mass.from_ms, HEARD_MS + 80 * MINUTE_MS);
+	assert_true(mass.is_own && mass.agents == 0);
 }
 
 static void test_own_faults(void **state)

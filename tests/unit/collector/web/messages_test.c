@@ -27,7 +27,7 @@ static const char *const quality_reasons[] = {
 	"slow-hub", "unreliable", "outages-not-judged", "none", NULL,
 };
 static const char *const actions[] = {
-	"opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "withdrawn", "note", NULL,
+	"opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "revised", "withdrawn", "note", NULL,
 };
 static const char *const roles[] = { "viewer", "tech", "manager", "director", "admin", NULL };
 
