@@ -143,6 +143,15 @@ static void deliver(struct world *world, int line, int first, int count)
 	call.free_state(call.state);
 }
 
+/* The line's first event once more, as one that comes after all others. */
+static void deliver_again(struct world *world, int line, int times)
+{
+	json_t *event = world->events[line][0];
+
+	json_object_set_new(event, "seq", json_integer(EVENTS + 1 + times));
+	deliver(world, line, 0, 1);
+}
+
 static void deliver_report(struct world *world, int report)
 {
 	deliver(world, report % LINES, report / LINES * BATCH, BATCH);
@@ -200,6 +209,20 @@ static void with_crashes(struct world *world)
 		deliver_report(world, i % 2 ? REPORTS - 1 - i : i);
 	}
 	as_they_happened(world);
+}
+
+/* Now and then a clock that was never set, or one far ahead: J4. */
+static void with_wrong_clocks(struct world *world)
+{
+	static const int64_t wrong_ms[] = { 1000, START_MS + 2000 * DAY_MS };
+
+	for (int i = 0; i < REPORTS; i++) {
+		deliver_report(world, i);
+		if (i % 9 == 0)
+			json_object_set_new(world->events[i % LINES][0], "started_ms", json_integer(wrong_ms[i / 9 % 2]));
+		if (i % 9 == 0)
+			deliver_again(world, i % LINES, i);
+	}
 }
 
 static int append_move(const json_t *move, void *arg)
@@ -295,9 +318,25 @@ static void test_order_does_not_matter(void **state)
 	}
 }
 
+static void test_wrong_clocks_move_nothing(void **state)
+{
+	struct buf want = { 0 }, got = { 0 }, rest = { 0 };
+
+	(void)state;
+	derive_all(7, as_they_happened, &want, &rest);
+	derive_all(7, with_wrong_clocks, &got, &rest);
+	assert_string_equal(buf_text(&got), buf_text(&want));
+	buf_free(&want);
+	buf_free(&got);
+	buf_free(&rest);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order_does_not_matter) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order_does_not_matter),
+		cmocka_unit_test(test_wrong_clocks_move_nothing),
+	};
 
 	if (sodium_init() < 0)
 		return 1;
