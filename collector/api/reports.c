@@ -116,12 +116,32 @@ static int read_watched(struct report_event *event, struct err *err)
 	return read_other(event, err) < 0 ? -1 : outage_event_check(event->type->name, event->object, err);
 }
 
+/* J4: by how much the event's dates are wrong; false where nobody knows. */
+static bool find_shift(const struct arrival *arrival, const struct report_event *event, int64_t *ret_shift_ms)
+{
+	const json_t *ended_ms = json_object_get(event->object, "ended_ms");
+	int64_t started_ms = json_integer_value(json_object_get(event->object, "started_ms")), at_ms = started_ms;
+	int64_t length_ms = ended_ms ? json_integer_value(ended_ms) - started_ms : 0;
+	const json_t *boottime_us = json_object_get(event->object, "boottime_us");
+
+	if (!skew_is_trusted(arrival, started_ms) &&
+	    (!json_is_integer(boottime_us) || !skew_rebase(arrival, event->boot, json_integer_value(boottime_us), &at_ms)))
+		return false;
+	*ret_shift_ms = at_ms - started_ms;
+	return skew_is_trusted(arrival, at_ms + length_ms);
+}
+
+/* What nobody knows the time of is kept as it came, and judges nothing. */
 static int store_watched(struct storing *storing, struct report_event *event, struct err *err)
 {
+	int64_t shift_ms;
+
 	if (store_other(storing, event, err) < 0)
 		return -1;
-	return outage_event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object, 0,
-				&storing->watched_from_ms, err);
+	if (!find_shift(&storing->arrival, event, &shift_ms))
+		return 0;
+	return outage_event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object,
+				shift_ms, &storing->watched_from_ms, err);
 }
 
 static const struct event_type event_types[] = {

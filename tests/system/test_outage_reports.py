@@ -19,7 +19,7 @@ NOW = int(time.time() * 1000)
 FROM = (NOW // HOUR) * HOUR - 30 * DAY
 MINUTE = 60_000
 NODES = {"line-a": "b1", "line-b": "b2", "line-c": "b3", "line-d": "b4", "line-e": "b4", "line-f": "b4", "line-g": "b4",
-         "line-h": "b5", "line-i": "b6"}
+         "line-h": "b5", "line-i": "b6", "line-j": "b7"}
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +163,12 @@ def test_outages_open_and_prove_one_ticket_whatever_order_they_come_in(running):
     proven_ms = ((begin_ms + MINUTE + 14 * DAY - 1) // DAY + 1) * DAY
     assert histories[0] == {("opened", begin_ms + MINUTE), ("proven", proven_ms), ("reopened", again_ms + MINUTE)}
     assert histories[1] >= histories[0]
+    fixer = Person(running.url).log_in("anna", PASSWORD)
+    assert fixer.post(f"/api/v1/tickets/{ticket['id']}/accept").status == 200
+    done = fixer.post(f"/api/v1/tickets/{ticket['id']}/fixed", {"cause": "a wet joint", "done": "spliced anew"})
+    assert done.status == 200 and done.json["state"] == "fixed", done.text
+    agent.post_report([{"seq": 5000, **outage("access", int(time.time() * 1000) + 1000, int(time.time() * 1000) + MINUTE + 1000)}])
+    assert running.people.get(f"/api/v1/tickets/{ticket['id']}").json["state"] == "returned"
 
 
 def test_a_site_without_power_is_nobodys(running):
@@ -179,6 +185,18 @@ def test_a_site_without_power_is_nobodys(running):
     assert attributed_to() == ["client"], "the third came back more than two minutes earlier"
     send(agents["line-g"], [{"seq": 1, **outage("power", begin_ms, begin_ms + HOUR - 120_000)}])
     assert attributed_to() == ["nobody"], "three of four"
+
+
+def test_a_clock_that_says_1970_is_not_believed(running):
+    agent = agent_of(running, "line-j")
+    boottime_us = 9_000_000_000
+    status, answer = agent.post_report([
+        {"seq": 1, **outage("access", 1000, 1000 + 5 * MINUTE), "boottime_us": boottime_us - 1_000_000_000},
+        {"seq": 2, **outage("access", 1000, 1000 + 5 * MINUTE), "boottime_us": 5, "boot": "another"}],
+        sent_boottime_us=boottime_us, boot="b")
+    assert status == 200 and answer["rejected"] == []
+    item, = outages(running, "line-j", "?from_ms=0")["items"]
+    assert abs(item["started_ms"] - (int(time.time() * 1000) - 1_000_000)) < 60_000 and item["down_ms"] == 5 * MINUTE
 
 
 def test_the_page_says_it_in_words(running):
