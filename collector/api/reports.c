@@ -326,6 +326,8 @@ static int find_missing(struct txn *txn, int64_t spool, struct report *report, s
 /* What the report's new events mean for the line. */
 static int derive(const struct api_call *call, const struct storing *storing, struct err *err)
 {
+	if (storing->watched_from_ms != INT64_MAX && network_note_change(storing->txn, storing->watched_from_ms, err) < 0)
+		return -1;
 	if (storing->measured_from_ms == INT64_MAX)
 		return 0;
 	return derive_fast(storing->txn, call->api->options.config, storing->line, storing->measured_from_ms,

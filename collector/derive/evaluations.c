@@ -11,9 +11,10 @@
 #include "collector/store/derived.h"
 #include "collector/store/guard.h"
 #include "collector/store/incidents.h"
+#include "collector/store/outages.h"
 
 /* Where the states of leaves come from. */
-enum view { VIEW_LOCAL, VIEW_HUB, VIEW_COUNT };
+enum view { VIEW_LOCAL, VIEW_HUB, VIEW_OUTAGE, VIEW_COUNT };
 
 typedef void (*leaf_visitor)(void *arg, int64_t line_number, enum leaf_state state);
 
@@ -34,13 +35,14 @@ static const struct source {
 	enum incident_cause cause;
 	bool hard;                    /* F1 */
 } sources[VIEW_COUNT] = {
-	[VIEW_LOCAL] = { read_local, true, FOUND_SLOW, false },
-	[VIEW_HUB]   = { read_hub, false, FOUND_UPSTREAM, false },
+	[VIEW_LOCAL]  = { read_local, true, FOUND_SLOW, false },
+	[VIEW_HUB]    = { read_hub, false, FOUND_UPSTREAM, false },
+	[VIEW_OUTAGE] = { outage_leaves_at, true, FOUND_OUTAGE, true },
 };
 
 /* What tells whether a line is good again. */
 static const enum view view_of_cause[FOUND_COUNT] = {
-	[FOUND_SLOW] = VIEW_LOCAL,          [FOUND_OUTAGE] = VIEW_LOCAL,      [FOUND_SILENCE] = VIEW_LOCAL,
+	[FOUND_SLOW] = VIEW_LOCAL,          [FOUND_OUTAGE] = VIEW_OUTAGE,     [FOUND_SILENCE] = VIEW_LOCAL,
 	[FOUND_SERVER] = VIEW_LOCAL,        [FOUND_SERVER_PATH] = VIEW_LOCAL, [FOUND_HUB_SERVER] = VIEW_HUB,
 	[FOUND_UPSTREAM] = VIEW_HUB,        [FOUND_CONTENT_LOCAL] = VIEW_LOCAL, [FOUND_CONTENT_HUB] = VIEW_HUB,
 	[FOUND_COLLECTOR] = VIEW_LOCAL,

@@ -37,6 +37,7 @@ static const struct word {
 } words[] = {
 	{ "state", "state" },   { "judgement", "judgement" }, { "reason", "reason" },    { "leg", "leg" },
 	{ "defect", "defect" }, { "action", "action" },       { "what", "action" },      { "role", "role" },
+	{ "kind", "kind" },     { "cause", "cause" },         { "confidence", "confidence" },
 	{ "good", "quality" },  { "reliable", "quality" },    { "quality", "quality" },
 };
 

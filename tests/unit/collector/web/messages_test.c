@@ -12,6 +12,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/measurement.h"
+#include "collector/decide/incident.h"
 #include "collector/web/assets.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -28,7 +29,8 @@ static const char *const quality_reasons[] = {
 	"slow-hub", "unreliable", "outages-not-judged", "none", NULL,
 };
 static const char *const actions[] = {
-	"opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "revised", "withdrawn", "note", NULL,
+	"opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "revised", "withdrawn", "note",
+	"moved-up", "narrowed", "renamed", "merged", NULL,                                        /* of incidents */
 };
 static const char *const roles[] = { "viewer", "tech", "manager", "director", "admin", NULL };
 
@@ -39,7 +41,8 @@ static const struct {
 } words[] = {
 	{ "leg", leg_names },    { "judgement", judgement_names }, { "reason", reason_names }, { "reason", quality_reasons },
 	{ "defect", defects },   { "state", states },              { "quality", qualities },   { "action", actions },
-	{ "role", roles },
+	{ "role", roles },       { "kind", incident_kind_names },  { "cause", incident_cause_names },
+	{ "confidence", confidence_names },
 };
 
 static void every_word_has_its_message(void **state)
