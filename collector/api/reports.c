@@ -351,7 +351,8 @@ static int derive(const struct api_call *call, const struct storing *storing, st
 	int64_t now_ms = call->now.realtime_ms;
 
 	if (storing->watched_from_ms != INT64_MAX &&
-	    derive_reliable(storing->txn, config, storing->line, storing->watched_from_ms, now_ms, err) < 0)
+	    (derive_reliable(storing->txn, config, storing->line, storing->watched_from_ms, now_ms, err) < 0 ||
+	     network_note_change(storing->txn, storing->watched_from_ms, err) < 0))
 		return -1;
 	if (storing->measured_from_ms == INT64_MAX)
 		return 0;

@@ -9,6 +9,7 @@
 #include "collector/commands/command.h"
 #include "collector/derive/outages.h"
 #include "collector/store/derived.h"
+#include "collector/store/incidents.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
 
@@ -364,10 +365,10 @@ int command_export_measurements(const void *parsed, int argument_count, char **a
 }
 
 /* One line each, keys in order: what two collectors write can be compared byte by byte. */
-static int write_move(const json_t *move, void *arg)
+static int write_row(const json_t *row, void *arg)
 {
 	(void)arg;
-	json_dumpf(move, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+	json_dumpf(row, stdout, JSON_COMPACT | JSON_SORT_KEYS);
 	putchar('\n');
 	return 0;
 }
@@ -376,7 +377,10 @@ static int history_job(struct txn *txn, void *arg, struct err *err)
 {
 	const struct export *export = arg;
 
-	return moves_visit(txn, export->from_ms, write_move, NULL, err);
+	if (moves_visit(txn, export->from_ms, write_row, NULL, err) < 0 ||
+	    incidents_visit(txn, export->from_ms, write_row, NULL, err) < 0)
+		return -1;
+	return evaluations_visit(txn, export->from_ms, write_row, NULL, err);
 }
 
 int command_export_history(const void *parsed, int argument_count, char **arguments)

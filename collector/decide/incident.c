@@ -337,6 +337,27 @@ static void remove_ended(struct step *step)
 	json_object_set_new(step->state, "open", still);
 }
 
+static bool is_looked_for(const struct evaluation *evaluation, const json_t *blame)
+{
+	return evaluation->causes & 1u << incident_cause_of(blame);
+}
+
+/* What waits for an evaluation of its own cause goes on waiting, unless it was opened just now. */
+static void keep_waiting(struct step *step)
+{
+	json_t *before, *incident;
+	size_t i, n;
+
+	json_array_foreach(json_object_get(step->state, "pending"), i, before) {
+		bool is_open = false;
+
+		json_array_foreach(json_object_get(step->state, "open"), n, incident)
+			is_open = is_open || relate(step->evaluation->network, before, incident) == SAME;
+		if (!is_open && !is_looked_for(step->evaluation, before))
+			json_array_append(step->pending, before);
+	}
+}
+
 void incident_step(json_t *state, const struct evaluation *evaluation, json_t *ended)
 {
 	size_t before = json_array_size(json_object_get(state, "open")), i;
@@ -350,8 +371,9 @@ void incident_step(json_t *state, const struct evaluation *evaluation, json_t *e
 	json_array_foreach((json_t *)evaluation->blames, i, blame)
 		take_blame(&step, blame);
 	for (i = 0; i < before; i++)
-		if (!step.matched[i])
+		if (!step.matched[i] && is_looked_for(evaluation, open_at(&step, i)))
 			be_silent(&step, open_at(&step, i));
+	keep_waiting(&step);
 	json_object_set_new(state, "pending", step.pending);
 	remove_ended(&step);
 	free(step.matched);

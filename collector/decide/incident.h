@@ -47,7 +47,10 @@ struct evaluation {
 	enum leaf_state (*leaf)(void *arg, enum incident_cause cause, int64_t line);
 	void *arg;
 	int64_t good_percent;             /* 80 */
+	/* The causes that it looked for, as bits 1 << cause: what others made known is neither blamed nor silent in it. */
+	unsigned causes;
 };
+#define EVALUATION_OF_ALL (~0u)
 
 json_t *incident_state_new(void);
 bool incident_state_is_empty(const json_t *state);

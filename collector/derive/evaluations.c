@@ -11,9 +11,12 @@
 #include "collector/store/derived.h"
 #include "collector/store/guard.h"
 #include "collector/store/incidents.h"
+#include "collector/store/outages.h"
+
+#define FAST_MS INT64_C(120000)   /* 12.1: two sweeps */
 
 /* Where the states of leaves come from. */
-enum view { VIEW_LOCAL, VIEW_HUB, VIEW_COUNT };
+enum view { VIEW_LOCAL, VIEW_HUB, VIEW_OUTAGE, VIEW_COUNT };
 
 typedef void (*leaf_visitor)(void *arg, int64_t line_number, enum leaf_state state);
 
@@ -33,14 +36,17 @@ static const struct source {
 	bool is_localised;
 	enum incident_cause cause;
 	bool hard;                    /* F1 */
+	/* Of what comes and goes within a cell: was there any in a stretch of time? */
+	int (*exist)(struct txn *txn, int64_t from_ms, int64_t to_ms, bool *ret_exist, struct err *err);
 } sources[VIEW_COUNT] = {
-	[VIEW_LOCAL] = { read_local, true, FOUND_SLOW, false },
-	[VIEW_HUB]   = { read_hub, false, FOUND_UPSTREAM, false },
+	[VIEW_LOCAL]  = { read_local, true, FOUND_SLOW, false, NULL },
+	[VIEW_HUB]    = { read_hub, false, FOUND_UPSTREAM, false, NULL },
+	[VIEW_OUTAGE] = { outage_leaves_at, true, FOUND_OUTAGE, true, outages_exist },
 };
 
 /* What tells whether a line is good again. */
 static const enum view view_of_cause[FOUND_COUNT] = {
-	[FOUND_SLOW] = VIEW_LOCAL,          [FOUND_OUTAGE] = VIEW_LOCAL,      [FOUND_SILENCE] = VIEW_LOCAL,
+	[FOUND_SLOW] = VIEW_LOCAL,          [FOUND_OUTAGE] = VIEW_OUTAGE,     [FOUND_SILENCE] = VIEW_LOCAL,
 	[FOUND_SERVER] = VIEW_LOCAL,        [FOUND_SERVER_PATH] = VIEW_LOCAL, [FOUND_HUB_SERVER] = VIEW_HUB,
 	[FOUND_UPSTREAM] = VIEW_HUB,        [FOUND_CONTENT_LOCAL] = VIEW_LOCAL, [FOUND_CONTENT_HUB] = VIEW_HUB,
 	[FOUND_COLLECTOR] = VIEW_LOCAL,
@@ -52,6 +58,7 @@ struct moment {
 	const struct collector_config *config;
 	const struct landscape *landscape;
 	int64_t at_ms, cell_ms;       /* cell_ms: how long a cell is */
+	unsigned causes;              /* that it looks for, as bits */
 	enum leaf_state *views[VIEW_COUNT];
 	enum leaf_state *filling;
 };
@@ -65,9 +72,16 @@ static void take_leaf(void *arg, int64_t line_number, enum leaf_state state)
 		moment->filling[place] = state;
 }
 
+static bool is_asked(const struct moment *moment, int view)
+{
+	return moment->causes & 1u << sources[view].cause;
+}
+
 static int read_views(struct moment *moment, struct err *err)
 {
 	for (int view = 0; view < VIEW_COUNT; view++) {
+		if (!is_asked(moment, view))
+			continue;
 		moment->filling = moment->views[view];
 		for (int i = 0; i < moment->landscape->line_count; i++)
 			moment->filling[i] = LEAF_UNKNOWN;
@@ -99,7 +113,8 @@ static void blame_segments(const struct moment *moment, json_t *blames)
 		const struct source *source = &sources[view];
 		json_t *found;
 
-		if (!source->is_localised || !has_bad(moment->views[view], moment->landscape->line_count))
+		if (!source->is_localised || !is_asked(moment, view) ||
+		    !has_bad(moment->views[view], moment->landscape->line_count))
 			continue;
 		found = landscape_blames(moment->landscape, moment->views[view], source->hard,
 					 incident_cause_names[source->cause]);
@@ -197,43 +212,81 @@ static int blame_content(const struct moment *moment, const struct guard_verdict
 	return 0;
 }
 
-static int find_blames(struct moment *moment, json_t *blames, struct err *err)
+/* The verdict of the cell that ends now. */
+static int blame_by_verdict(const struct moment *moment, json_t *blames, struct err *err)
 {
 	struct guard_verdict *verdicts;
 	size_t count;
 	int rc = 0;
 
-	if (read_views(moment, err) < 0 ||
-	    guard_verdicts(moment->txn, moment->at_ms - moment->cell_ms, moment->at_ms, &verdicts, &count, err) < 0)
+	if (guard_verdicts(moment->txn, moment->at_ms - moment->cell_ms, moment->at_ms, &verdicts, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count && rc == 0; i++)
 		if (blame_by_guard(moment, &verdicts[i], blames, err) < 0 || blame_core(moment, &verdicts[i], blames, err) < 0 ||
 		    blame_content(moment, &verdicts[i], blames, err) < 0)
 			rc = -1;
 	free(verdicts);
-	if (rc == 0)
-		blame_segments(moment, blames);
 	return rc;
 }
 
-static int evaluate(struct moment *moment, json_t *state, json_t *ended, json_t *evaluations, struct err *err)
+static int find_blames(struct moment *moment, json_t *blames, struct err *err)
+{
+	if (read_views(moment, err) < 0 ||
+	    (moment->causes == EVALUATION_OF_ALL && blame_by_verdict(moment, blames, err) < 0))
+		return -1;
+	blame_segments(moment, blames);
+	return 0;
+}
+
+/* What the evaluations make. */
+struct making {
+	json_t *state, *ended, *evaluations;
+};
+
+static int evaluate(struct moment *moment, const struct making *making, struct err *err)
 {
 	json_t *blames = json_array();
-	bool was_empty = incident_state_is_empty(state);
+	bool was_empty = incident_state_is_empty(making->state);
 	const struct evaluation evaluation = {
 		.at_ms = moment->at_ms, .blames = blames, .network = &moment->landscape->network, .leaf = leaf_of, .arg = moment,
-		.good_percent = moment->config->incident_good_percent,
+		.good_percent = moment->config->incident_good_percent, .causes = moment->causes,
 	};
 	int rc = find_blames(moment, blames, err);
 
 	if (rc == 0) {
-		incident_step(state, &evaluation, ended);
-		if (!was_empty || !incident_state_is_empty(state))
-			json_array_append_new(evaluations, json_pack("{s:I, s:O, s:o}", "at_ms", moment->at_ms, "blames", blames,
-								     "state", json_deep_copy(state)));
+		incident_step(making->state, &evaluation, making->ended);
+		if (!was_empty || !incident_state_is_empty(making->state))
+			json_array_append_new(making->evaluations, json_pack("{s:I, s:O, s:o}", "at_ms", moment->at_ms, "blames",
+									     blames, "state", json_deep_copy(making->state)));
 	}
 	json_decref(blames);
 	return rc;
+}
+
+/* Within a cell, up to before to_ms: every two sweeps, where there is anything to see. */
+static int evaluate_within(struct moment *moment, int64_t from_ms, int64_t to_ms, const struct making *making, struct err *err)
+{
+	moment->causes = 0;
+	for (int view = 0; view < VIEW_COUNT; view++) {
+		bool exist = false;
+
+		if (sources[view].exist && sources[view].exist(moment->txn, from_ms, to_ms, &exist, err) < 0)
+			return -1;
+		moment->causes |= exist ? 1u << sources[view].cause : 0;
+	}
+	for (moment->at_ms = from_ms - from_ms % FAST_MS + FAST_MS; moment->causes && moment->at_ms < to_ms; moment->at_ms += FAST_MS)
+		if (evaluate(moment, making, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int evaluate_cell(struct moment *moment, int64_t end_ms, const struct making *making, struct err *err)
+{
+	if (evaluate_within(moment, end_ms - moment->cell_ms, end_ms, making, err) < 0)
+		return -1;
+	moment->at_ms = end_ms;
+	moment->causes = EVALUATION_OF_ALL;
+	return evaluate(moment, making, err);
 }
 
 /* The same history gives the same ids. Crockford's base 32, as tickets have. */
@@ -259,28 +312,31 @@ static void name_incidents(json_t *incidents)
 }
 
 int evaluations_make(struct txn *txn, const struct collector_config *config, const struct landscape *landscape,
-		     int64_t first_ms, int count, json_t **ret_evaluations, json_t **ret_incidents, struct err *err)
+		     int64_t first_ms, int count, int64_t to_ms, json_t **ret_evaluations, json_t **ret_incidents, struct err *err)
 {
 	struct moment moment = {
-		.txn = txn, .config = config, .landscape = landscape, .at_ms = first_ms, .cell_ms = collector_config_cell_ms(config),
+		.txn = txn, .config = config, .landscape = landscape, .cell_ms = collector_config_cell_ms(config),
 	};
-	json_t *evaluations = json_array(), *incidents = json_array(), *state = NULL;
-	int rc = evaluation_state_before(txn, first_ms, &state, err);
+	int64_t after_ms = first_ms + (count - 1) * moment.cell_ms;
+	struct making making = { NULL, json_array(), json_array() };
+	int rc = evaluation_state_before(txn, first_ms - moment.cell_ms + 1, &making.state, err);
 
 	for (int view = 0; view < VIEW_COUNT; view++)
 		moment.views[view] = xcalloc((size_t)landscape->line_count + 1, sizeof **moment.views);
-	for (int i = 0; i < count && rc == 0; i++, moment.at_ms += moment.cell_ms)
-		rc = evaluate(&moment, state, incidents, evaluations, err);
+	for (int i = 0; i < count && rc == 0; i++)
+		rc = evaluate_cell(&moment, first_ms + i * moment.cell_ms, &making, err);
+	if (rc == 0 && to_ms < after_ms + moment.cell_ms)
+		rc = evaluate_within(&moment, after_ms, to_ms + 1, &making, err);
 	for (int view = 0; view < VIEW_COUNT; view++)
 		free(moment.views[view]);
 	if (rc == 0) {
-		json_array_extend(incidents, json_object_get(state, "open"));
-		name_incidents(incidents);
-		*ret_evaluations = json_incref(evaluations);
-		*ret_incidents = json_incref(incidents);
+		json_array_extend(making.ended, json_object_get(making.state, "open"));
+		name_incidents(making.ended);
+		*ret_evaluations = json_incref(making.evaluations);
+		*ret_incidents = json_incref(making.ended);
 	}
-	json_decref(state);
-	json_decref(evaluations);
-	json_decref(incidents);
+	json_decref(making.state);
+	json_decref(making.evaluations);
+	json_decref(making.ended);
 	return rc;
 }

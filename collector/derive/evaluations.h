@@ -16,9 +16,11 @@
 
 struct txn;
 
-/* At the ends of count cells, from first_ms on. *ret_evaluations: those worth keeping, [{at_ms, blames, state}];
+/* At the ends of count cells, from first_ms on, and of what comes and goes within cells every two sweeps, also in the cell after
+ * them up to to_ms unless there are more of them before it. *ret_evaluations: those worth keeping, [{at_ms, blames, state}];
  * *ret_incidents: all that were open in that time, each with the id that it has when it is new. */
 int evaluations_make(struct txn *txn, const struct collector_config *config, const struct landscape *landscape,
-		     int64_t first_ms, int count, json_t **ret_evaluations, json_t **ret_incidents, struct err *err);
+		     int64_t first_ms, int count, int64_t to_ms, json_t **ret_evaluations, json_t **ret_incidents,
+		     struct err *err);
 
 #endif

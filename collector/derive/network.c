@@ -103,7 +103,7 @@ static int read_evaluations(struct txn *txn, struct network_round *round, const 
 {
 	round->from_ms = end_of_cell(round, round->todo.from_ms);
 	round->count = round->from_ms > round->now_ms ? 0 : count_cells(round, round->now_ms, EVALUATIONS_MAX);
-	return evaluations_make(txn, round->config, landscape, round->from_ms, round->count, &round->evaluations,
+	return evaluations_make(txn, round->config, landscape, round->from_ms, round->count, round->now_ms, &round->evaluations,
 				&round->incidents, err);
 }
 
@@ -274,14 +274,17 @@ static int write_lines(struct txn *txn, const struct network_round *round, struc
 	return count < 0 ? -1 : 0;
 }
 
+/* The first of them may lie within the first cell, the last in the one that has not ended. */
 static int write_evaluations(struct txn *txn, const struct network_round *round, struct err *err)
 {
 	int64_t last_ms = round->from_ms + (round->count - 1) * round->length_ms;
+	int64_t first_ms = round->from_ms - round->length_ms + 1;
+	int64_t to_ms = round->now_ms < last_ms + round->length_ms ? round->now_ms : last_ms;
 
-	if (round->count && (evaluations_replace(txn, round->from_ms, last_ms, round->evaluations, err) < 0 ||
-			     incidents_replace(txn, round->from_ms, last_ms, round->incidents, round->now_ms, err) < 0))
+	if (to_ms >= first_ms && (evaluations_replace(txn, first_ms, to_ms, round->evaluations, err) < 0 ||
+				  incidents_replace(txn, first_ms, to_ms, round->incidents, round->now_ms, err) < 0))
 		return -1;
-	if (incidents_adopt_tickets(txn, round->from_ms, err) < 0)
+	if (incidents_adopt_tickets(txn, first_ms, err) < 0)
 		return -1;
 	return network_did(txn, WORK_EVALUATE, &round->todo, last_ms + 1, err);
 }

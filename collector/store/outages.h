@@ -8,6 +8,7 @@
 #define PLUMBLINE_STORE_OUTAGES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,9 @@ int watched_span(struct txn *txn, const struct line *line, int64_t *ret_from_ms,
  * with from_ms <= t <= to_ms. */
 int power_of_node(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t *ret_rebooted,
 		  int64_t *ret_agents, struct err *err);
+
+/* Was any line interrupted at a time with from_ms <= t < to_ms? */
+int outages_exist(struct txn *txn, int64_t from_ms, int64_t to_ms, bool *ret_exist, struct err *err);
 
 /* The outage state of every line at a time (12.1), by line, each once: bad when it was interrupted in the access network, good
  * when it was watched and not interrupted; those unknown are left out. */

@@ -36,6 +36,8 @@ static void prepare_history(struct draft *draft);
 static void prepare_tickets(struct draft *draft);
 static void prepare_ticket(struct draft *draft);
 static void prepare_maintenance(struct draft *draft);
+static void prepare_incidents(struct draft *draft);
+static void prepare_incident(struct draft *draft);
 static void prepare_problem(struct draft *draft);
 
 static const struct kind {
@@ -50,6 +52,8 @@ static const struct kind {
 	{ "tickets", "tickets", "title.tickets", prepare_tickets },
 	{ "ticket",  "tickets", NULL,            prepare_ticket },
 	{ "maintenance", "maintenance", "title.maintenance", prepare_maintenance },
+	{ "incidents", "incidents", "title.incidents", prepare_incidents },
+	{ "incident", "incidents", NULL,         prepare_incident },
 	{ "login",   "",        "title.login",   NULL },
 	{ "problem", "",        NULL,            prepare_problem },
 };
@@ -59,6 +63,8 @@ static const char *const qualities[] = { "good", "bad", "unmeasured", NULL };
 static const char *const states[] = {
 	"unclosed", "open", "accepted", "fixed", "returned", "proven", "closed", "withdrawn", NULL,
 };
+
+static const char *const incident_states[] = { "open", "proven", "closed", "withdrawn", NULL };
 
 static const struct filter {
 	const char *template, *name;
@@ -72,6 +78,7 @@ static const struct filter {
 	{ "tickets", "state",   states,    "state" },
 	{ "tickets", "client",  NULL,      NULL },
 	{ "tickets", "holder",  NULL,      NULL },
+	{ "incidents", "state", incident_states, "state" },
 };
 
 static const struct {
@@ -485,6 +492,61 @@ static void prepare_maintenance(struct draft *draft)
 	}
 	json_object_set_new(draft->data, "table", table_of("works", items));
 	add_next(draft);
+}
+
+/* Texts separated by commas. */
+static json_t *join(const json_t *texts)
+{
+	struct buf buf = { 0 };
+	json_t *text, *joined;
+	size_t i;
+
+	json_array_foreach((json_t *)texts, i, text)
+		buf_printf(&buf, "%s%s", i ? ", " : "", json_string_value(text));
+	joined = json_string(buf_text(&buf));
+	buf_free(&buf);
+	return joined;
+}
+
+static void prepare_one_incident(json_t *incident)
+{
+	json_t *alternatives = json_object_get(incident, "alternatives"), *alternative, *texts = json_array();
+	size_t i;
+
+	json_array_foreach(alternatives, i, alternative)
+		json_array_append_new(texts, join(alternative));
+	json_object_set_new(incident, "culprits_text", join(json_object_get(incident, "culprits")));
+	json_object_set_new(incident, "alternatives_text", join(texts));
+	json_object_set_new(incident, "line_count", json_integer((json_int_t)json_array_size(json_object_get(incident, "lines"))));
+	json_object_set_new(incident, "ticket_count", json_integer((json_int_t)json_array_size(json_object_get(incident, "tickets"))));
+	json_object_set_new(incident, "possible", json_boolean(!strcmp(text_at(incident, "confidence"), "low")));
+	json_decref(texts);
+}
+
+static void prepare_incidents(struct draft *draft)
+{
+	json_t *items = json_object_get(draft->data, "items"), *incident;
+	size_t i;
+
+	json_array_foreach(items, i, incident)
+		prepare_one_incident(incident);
+	json_object_set_new(draft->data, "table", table_of("incidents", items));
+	add_next(draft);
+}
+
+static void prepare_incident(struct draft *draft)
+{
+	json_t *children = json_object_get(json_object_get(draft->data, "children"), "items");
+	json_t *lines = json_object_get(draft->data, "lines"), *line, *objects = json_array();
+	size_t i;
+
+	prepare_one_incident(draft->data);
+	json_array_foreach(lines, i, line)
+		json_array_append_new(objects, json_pack("{s:O}", "line", line));
+	json_object_set_new(draft->data, "line_list", table_of("lines", objects));
+	json_object_set_new(draft->data, "table", table_of("tickets", children));
+	json_decref(objects);
+	set_title(draft, decorate_word(&draft->reader, "kind", text_at(draft->data, "kind")), text_at(draft->data, "culprits_text"));
 }
 
 static void prepare_problem(struct draft *draft)

@@ -484,7 +484,16 @@ int incident_say(struct txn *txn, const char *id, const json_t *said, struct err
 	return rc;
 }
 
-/* The numbers of lines depend on the order in which they were imported, not on that of facts; they stay within. */
+/* The numbers of lines depend on the order in which they were imported. */
+static void drop_lines(json_t *row)
+{
+	json_t *blame;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "blames"), i, blame)
+		json_object_del(blame, "lines");
+}
+
 static int visit_rows(sqlite3_stmt *statement, int (*visit)(const json_t *row, void *arg), void *arg, struct err *err)
 {
 	int rc;
@@ -492,7 +501,9 @@ static int visit_rows(sqlite3_stmt *statement, int (*visit)(const json_t *row, v
 	while ((rc = db_step(statement, err)) > 0) {
 		json_t *row = row_to_json(statement, choices);
 
-		rc = parse_members(row, err) < 0 ? -1 : visit(row, arg);
+		rc = parse_members(row, err);
+		drop_lines(row);
+		rc = rc < 0 ? -1 : visit(row, arg);
 		json_decref(row);
 		if (rc) {
 			sqlite3_reset(statement);

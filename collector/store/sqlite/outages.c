@@ -14,7 +14,7 @@
 
 enum {
 	OUTAGE_PUT, OUTAGE_REPLACE, OUTAGES_OF_LINE, WATCH_FIND, WATCH_DROP, WATCH_PUT, WATCHED_OF_LINE, WATCHED_SPAN,
-	POWER_REBOOTED, POWER_AGENTS, LEAVES_AT, STATEMENT_COUNT,
+	POWER_REBOOTED, POWER_AGENTS, LEAVES_AT, EXIST, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -48,6 +48,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 		      " AND from_ms <= :at_ms AND to_ms > :at_ms)))"
 		      " UNION ALL SELECT line, 2 FROM watch WHERE from_ms <= :at_ms AND to_ms > :at_ms)"
 		      " GROUP BY line ORDER BY line",
+	[EXIST] = "SELECT EXISTS (SELECT 1 FROM outage WHERE ended_ms > :from_ms AND started_ms < :to_ms)"
+		  " OR EXISTS (SELECT 1 FROM outage WHERE ended_ms IS NULL AND started_ms < :to_ms)",
 };
 
 static sqlite3_stmt *statement_of_line(struct txn *txn, int number, const struct line *line)
@@ -320,4 +322,17 @@ int outage_leaves_at(struct txn *txn, int64_t at_ms, void (*visit)(void *arg, in
 			visit(arg, db_column_integer(statement, 0), state);
 	}
 	return rc;
+}
+
+int outages_exist(struct txn *txn, int64_t from_ms, int64_t to_ms, bool *ret_exist, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[EXIST]);
+
+	db_bind_integer(statement, ":from_ms", from_ms);
+	db_bind_integer(statement, ":to_ms", to_ms);
+	if (db_step(statement, err) < 0)
+		return -1;
+	*ret_exist = db_column_integer(statement, 0);
+	sqlite3_reset(statement);
+	return 0;
 }

@@ -103,7 +103,7 @@ static void run(const struct script *script, const struct network *network)
 	for (int i = 0; script->blames[i]; i++) {
 		json_t *blames = make_blames(script->blames[i]), *copy;
 		struct line_states lines = { *script->blames[i] ? "bbb" : script->lines };
-		const struct evaluation evaluation = { i + 1, blames, network, leaf, &lines, 80 };
+		const struct evaluation evaluation = { i + 1, blames, network, leaf, &lines, 80, EVALUATION_OF_ALL };
 		char *text;
 
 		incident_step(state, &evaluation, ended);
@@ -176,7 +176,7 @@ static void test_lines_and_margin(void **state)
 	for (int i = 0; i < 4; i++) {
 		struct line_states states = { "bbb" };
 		json_t *list = make_blames(blames[i]);
-		const struct evaluation evaluation = { i + 1, list, &network, leaf, &states, 80 };
+		const struct evaluation evaluation = { i + 1, list, &network, leaf, &states, 80, EVALUATION_OF_ALL };
 
 		incident_step(fold, &evaluation, ended);
 		json_decref(list);
@@ -197,9 +197,46 @@ static void test_lines_and_margin(void **state)
 	network_close(&network);
 }
 
+/* An evaluation that looks for outages only says nothing about slow lines. */
+static void test_causes_apart(void **state)
+{
+	json_t *fold = incident_state_new(), *ended = json_array(), *slow = make_blames("b2"), *none = json_array();
+	struct line_states good = { "gg" };
+	struct evaluation evaluation = { .leaf = leaf, .arg = &good, .good_percent = 80 };
+	struct network network;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(network_init(&network, nodes, COUNT(nodes), &err), 0);
+	evaluation.network = &network;
+	for (int i = 0; i < 6; i++) {
+		bool fast = i % 2;
+
+		evaluation.at_ms = i;
+		evaluation.causes = fast ? 1u << FOUND_OUTAGE : EVALUATION_OF_ALL;
+		evaluation.blames = fast ? none : slow;
+		incident_step(fold, &evaluation, ended);
+		assert_int_equal(json_array_size(json_object_get(fold, "open")), i >= 2);
+	}
+	evaluation.causes = 1u << FOUND_OUTAGE;
+	evaluation.blames = none;
+	for (int i = 6; i < 10; i++) {
+		evaluation.at_ms = i;
+		incident_step(fold, &evaluation, ended);
+	}
+	assert_int_equal(json_array_size(json_object_get(fold, "open")), 1);
+	json_decref(slow);
+	json_decref(none);
+	json_decref(ended);
+	json_decref(fold);
+	network_close(&network);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_fold), cmocka_unit_test(test_lines_and_margin) };
+	const struct CMUnitTest tests[] = { 
+		cmocka_unit_test(test_fold), cmocka_unit_test(test_lines_and_margin), cmocka_unit_test(test_causes_apart),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

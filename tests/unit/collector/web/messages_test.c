@@ -12,6 +12,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/measurement.h"
+#include "collector/decide/incident.h"
 #include "collector/decide/outages.h"
 #include "collector/web/assets.h"
 
@@ -29,7 +30,8 @@ static const char *const quality_reasons[] = {
 	"slow-hub", "unreliable", "little-watched", "none", NULL,
 };
 static const char *const actions[] = {
-	"opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "revised", "withdrawn", "note", NULL,
+	"opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "revised", "withdrawn", "note",
+	"moved-up", "narrowed", "renamed", "merged", NULL,                                        /* of incidents */
 };
 static const char *const causes[] = {   /* of cause_names, those that are outages */
 	"carrier", "gateway", "access", "local-server", "upstream", "dns", "http", "power", "shutdown", "suspend", "agent", NULL,
@@ -44,6 +46,7 @@ static const struct {
 	{ "leg", leg_names },    { "judgement", judgement_names }, { "reason", reason_names }, { "reason", quality_reasons },
 	{ "defect", defects },   { "state", states },              { "quality", qualities },   { "action", actions },
 	{ "role", roles },       { "cause", causes },              { "whose", attribution_names },
+	{ "kind", incident_kind_names },  { "cause", incident_cause_names }, { "confidence", confidence_names },
 };
 
 static void every_word_has_its_message(void **state)

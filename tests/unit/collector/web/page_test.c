@@ -72,6 +72,15 @@ static const char ticket[] =
 	"\"state\": \"open\", \"note\": \"" HOSTILE "\"}, {\"action\": \"fixed\", \"at_ms\": 1795355000000, \"by\": \"ivanov\", "
 	"\"holder\": \"ivanov\", \"state\": \"fixed\", \"cause\": \"a bad joint\", \"done\": \"spliced\", \"expense\": \"ours\"}], "
 	"\"moves\": {\"fixed\": true, \"close\": true}}";
+#define INCIDENT \
+	"\"id\": \"I-7\", \"kind\": \"segment\", \"cause\": \"slow\", \"node\": \"b2\", \"culprits\": [\"b2\", \"" HOSTILE "\"], " \
+	"\"alternatives\": [[\"u1\", \"u2\"]], \"confidence\": \"low\", \"state\": \"open\", \"from_ms\": 1795350000000, " \
+	"\"opened_ms\": 1795350900000, \"last_ms\": 1795351800000, \"lines\": [\"line-7\", \"line-8\"], \"tickets\": [\"t/1\"]"
+static const char incidents[] = "{\"items\": [{" INCIDENT "}], \"cursor\": null}";
+static const char incident[] =
+	"{" INCIDENT ", \"history\": [{\"at_ms\": 1795350900000, \"what\": \"opened\", \"node\": \"b2\"}], \"said\": [{\"at_ms\": "
+	"1795351900000, \"action\": \"fixed\", \"by\": \"ivanov\", \"cause\": \"" HOSTILE "\", \"done\": \"spliced\"}], "
+	"\"children\": {\"items\": [{" TICKET "}], \"cursor\": null}, \"may_move\": true}";
 static const char problem[] =
 	"{\"type\": \"about:blank\", \"title\": \"Not Found\", \"status\": 404, \"detail\": \"" HOSTILE "\", "
 	"\"errors\": [{\"field\": \"limit\", \"detail\": \"must be a number\"}]}";
@@ -137,6 +146,16 @@ static const struct {
 	  { "Name or password is wrong.", "name=\"next\" value=\"/clients?q=&quot;\"", "action=\"/session\"" },
 	  { "Неверное имя или пароль." } },
 	{ "login", "{\"error\": \"Try again in 30 s.\"}", NULL, { "Try again in 30 s." }, { "Try again in 30 s." } },
+	{ "incidents", incidents, "state=open",
+	  { ESCAPED, "<a href=\"/incidents/I-7\">Segment</a> <span class=\"muted\">possible only</span>",
+	    "<option value=\"open\" selected>open</option>", "<td>2</td>", "<title>Incidents · Plumbline</title>" },
+	  { "Участок", "только предположение", "<title>Аварии · Plumbline</title>" } },
+	{ "incidents", "{\"items\": [], \"cursor\": null}", NULL, { "No incidents." }, { "Аварий нет." } },
+	{ "incident", incident, NULL,
+	  { "<h1>Segment b2, " ESCAPED, "lines are slow, possible only", "<dd>u1, u2</dd>", "href=\"/lines/line-8/history\"",
+	    "href=\"/tickets/t%2F1\"", "<strong>reported as repaired</strong>, ivanov", ESCAPED ": spliced",
+	    "action=\"/incidents/I-7/fixed\"", "<strong>opened</strong>: b2" },
+	  { "<h1>Участок b2", "медленные линии", "Затронуто линий" } },
 	{ "problem", problem, NULL,
 	  { "<h1>There is no such page</h1>", ESCAPED, "<strong>limit</strong>: must be a number" },
 	  { "<h1>Такой страницы нет</h1>" } },

@@ -193,7 +193,9 @@ static void filters(void **state)
 	assert_ok(ticket_update(txn, &ticket, &err));
 	insert(txn, &third, "t4", DEFECT_SLOW_LOCAL, NOW + 3);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct ticket_filter filter = { cases[i].state, cases[i].client, cases[i].line, cases[i].holder, NULL, 9 };
+		struct ticket_filter filter = {
+			.state = cases[i].state, .client = cases[i].client, .line = cases[i].line, .holder = cases[i].holder, .limit = 9,
+		};
 
 		assert_ok(tickets_list(txn, &filter, &page, &err));
 		read_ids(page, ids, sizeof ids);
