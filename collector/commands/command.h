@@ -50,6 +50,9 @@ int command_read_config(const struct command_options *options, struct collector_
 /* Runs one job on the configured database and commits it; a running daemon notices. */
 int command_job(const struct collector_config *config, store_job job, void *arg, struct err *err);
 
+/* The same of a job that only reads; it keeps no daemon from writing. */
+int command_read_job(const struct collector_config *config, store_job job, void *arg, struct err *err);
+
 /* Both in one, saying what went wrong. Return the exit code. command_read keeps no daemon from writing. */
 int command_write(const struct command_options *options, const char *where, store_job job, void *arg);
 int command_read(const struct command_options *options, const char *where, store_job job, void *arg);

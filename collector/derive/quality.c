@@ -5,6 +5,7 @@
 #include "collector/decide/line_fold.h"
 #include "collector/decide/verdict.h"
 #include "collector/derive/promise.h"
+#include "collector/store/contact.h"
 #include "collector/store/derived.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
@@ -184,8 +185,8 @@ int quality_of_line(struct txn *txn, const struct collector_config *config, cons
 	int coverage, rc = -1;
 
 	promises_of_line(config, line, look.promises);
-	if (load_fold(&look, err) == 0 && find_facts(&look, &facts, &coverage, err) == 0 &&
-	    judge(&look, &facts, &verdict, err) == 0) {
+	if (contact_is_silent(txn, line, &facts.is_silent, err) == 0 && load_fold(&look, err) == 0 &&
+	    find_facts(&look, &facts, &coverage, err) == 0 && judge(&look, &facts, &verdict, err) == 0) {
 		*ret_quality = describe(&verdict, coverage);
 		rc = 0;
 	}
