@@ -6,6 +6,7 @@
 #include "collector/api/routes.h"
 #include "collector/store/derived.h"
 #include "collector/store/sqlite/schema.h"
+#include "tests/unit/collector/config.h"
 #include "tests/unit/collector/store/sqlite/fixture.h"
 
 #define LINES      20
@@ -18,17 +19,8 @@
 #define REPORTS    (LINES * EVENTS / BATCH)
 #define DELIVERIES (2 * REPORTS)
 
-static struct service_plan plan = { .name = "norm-2001", .local_min_bps = 240000, .hub_min_bps = 160000, .interval_ms = HOUR_MS };
-static const struct collector_config config = {
-	.service_plans = { .items = &plan, .count = 1 },
-	.decision = {
-		.open_bad = 8, .open_of = 12, .blind_bad = 10, .blind_of = 16, .open_span_ms = 90 * 60000, .open_within_ms = 6 * HOUR_MS,
-		.contended_percent = 50, .close_not_good = 2, .close_of = 24, .band_not_good = 8, .band_of = 96,
-		.band_ms = 6 * HOUR_MS, .band_share_percent = 70, .band_span_ms = DAY_MS, .reopen_within_ms = 72 * HOUR_MS,
-		.chronic_reopens = 3, .chronic_within_ms = 14 * DAY_MS, .suspect_bad = 3, .suspect_of = 4, .altered_of = 2,
-		.intact_of = 8, .verdict_valid = 4, .verdict_cells = 2,
-	},
-};
+static const char yaml[] = "service_plans:\n  - {name: norm-2001, local_min: 30KB/s, hub_min: 20KB/s, interval: 1h}\n";
+static struct collector_config config;
 
 /* A generator of one's own: the same on every machine. */
 static uint32_t draw(uint32_t *seed)
@@ -331,6 +323,20 @@ static void test_wrong_clocks_move_nothing(void **state)
 	buf_free(&rest);
 }
 
+static int set_up(void **state)
+{
+	(void)state;
+	config_from_text(yaml, &config);
+	return sodium_init() < 0 ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	collector_config_free(&config);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,7 +344,5 @@ int main(void)
 		cmocka_unit_test(test_wrong_clocks_move_nothing),
 	};
 
-	if (sodium_init() < 0)
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
