@@ -20,6 +20,7 @@
 #include "collector/network_watch.h"
 #include "collector/reference.h"
 #include "collector/rounds.h"
+#include "collector/self_check.h"
 #include "collector/store/store.h"
 
 #define READERS         4
@@ -43,6 +44,7 @@ struct collector {
 	struct api *api;
 	struct load *load;
 	struct reference *reference;   /* NULL: no directory of files to serve */
+	struct self_check *self_check;
 	struct tls_context *tls;
 	struct http_server *server;
 	struct network_watch *network;
@@ -112,6 +114,7 @@ static void stop(struct collector *collector)
 	}
 	network_watch_stop(collector->network);
 	rounds_stop(collector->rounds);
+	self_check_stop(collector->self_check);
 	if (collector->api)
 		api_stop_waiting(collector->api);
 	if (collector->server)
@@ -166,9 +169,18 @@ static bool is_reached_over_tls(const struct collector_config *config)
 	return config->tls_certificate || (config->public_url && !strncmp(config->public_url, "https://", 8));
 }
 
+static struct self_check *make_self_check(struct collector *collector)
+{
+	const struct self_check_options options = {
+		.loop = &collector->loop, .store = collector->store, .config = collector->options->config, .clock = collector->clock,
+	};
+
+	return self_check_new(&options);
+}
+
 static int start_api(struct collector *collector, struct err *err)
 {
-	const struct api_options options = {
+	struct api_options options = {
 		.loop = &collector->loop,
 		.config = collector->options->config,
 		.store = collector->store,
@@ -180,6 +192,7 @@ static int start_api(struct collector *collector, struct err *err)
 		.measured_arg = collector->options->measured_arg,
 	};
 
+	options.self_check = collector->self_check = make_self_check(collector);
 	return api_new(&options, &collector->api, err);
 }
 
@@ -230,7 +243,8 @@ int collector_run(const struct collector_options *options, struct err *err)
 	collector->clock = clock_system();
 	uv_loop_init(&collector->loop);
 	if (start_store(collector, err) == 0 && start_reference(collector, err) == 0 && start_api(collector, err) == 0 &&
-	    start_server(collector, err) == 0) {
+	    start_server(collector, err) == 0 &&
+	    self_check_start(collector->self_check, http_server_port(collector->server), err) == 0) {
 		start_handles(collector);
 		start_rounds(collector);
 		notify_send("READY=1");
@@ -241,6 +255,7 @@ int collector_run(const struct collector_options *options, struct err *err)
 	uv_run(&collector->loop, UV_RUN_DEFAULT);
 	network_watch_free(collector->network);
 	rounds_free(collector->rounds);
+	self_check_free(collector->self_check);
 	api_free(collector->api);
 	reference_close(collector->reference);
 	tls_context_free(collector->tls);

@@ -67,6 +67,8 @@ static const struct command commands[] = {
 	{ "export clients", "", "writes what import takes", export_options, SIZE, 0, 0, command_export_clients },
 	{ "export topology", "", "writes what import takes", export_options, SIZE, 0, 0, command_export_topology },
 	{ "export tickets", "", "writes every ticket", export_since_options, SIZE, 0, 0, command_export_tickets },
+	{ "export outages", "", "writes every outage, and whose it is", export_since_options, SIZE, 0, 0,
+	  command_export_outages },
 	{ "export history", "", "writes when each line's defects began and ended", history_options, SIZE, 0, 0,
 	  command_export_history },
 	{ "export measurements", "", "writes every measurement", export_since_options, SIZE, 0, 0,

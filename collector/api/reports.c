@@ -14,6 +14,7 @@
 #include "collector/decide/skew.h"
 #include "collector/derive/fast.h"
 #include "collector/derive/network.h"
+#include "collector/derive/reliable.h"
 #include "collector/store/measurements.h"
 #include "collector/store/orders.h"
 #include "collector/store/outages.h"
@@ -115,12 +116,32 @@ static int read_watched(struct report_event *event, struct err *err)
 	return read_other(event, err) < 0 ? -1 : outage_event_check(event->type->name, event->object, err);
 }
 
+/* J4: by how much the event's dates are wrong; false where nobody knows. */
+static bool find_shift(const struct arrival *arrival, const struct report_event *event, int64_t *ret_shift_ms)
+{
+	const json_t *ended_ms = json_object_get(event->object, "ended_ms");
+	int64_t started_ms = json_integer_value(json_object_get(event->object, "started_ms")), at_ms = started_ms;
+	int64_t length_ms = ended_ms ? json_integer_value(ended_ms) - started_ms : 0;
+	const json_t *boottime_us = json_object_get(event->object, "boottime_us");
+
+	if (!skew_is_trusted(arrival, started_ms) &&
+	    (!json_is_integer(boottime_us) || !skew_rebase(arrival, event->boot, json_integer_value(boottime_us), &at_ms)))
+		return false;
+	*ret_shift_ms = at_ms - started_ms;
+	return skew_is_trusted(arrival, at_ms + length_ms);
+}
+
+/* What nobody knows the time of is kept as it came, and judges nothing. */
 static int store_watched(struct storing *storing, struct report_event *event, struct err *err)
 {
+	int64_t shift_ms;
+
 	if (store_other(storing, event, err) < 0)
 		return -1;
+	if (!find_shift(&storing->arrival, event, &shift_ms))
+		return 0;
 	return outage_event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object,
-				&storing->watched_from_ms, err);
+				shift_ms, &storing->watched_from_ms, err);
 }
 
 static const struct event_type event_types[] = {
@@ -326,12 +347,16 @@ static int find_missing(struct txn *txn, int64_t spool, struct report *report, s
 /* What the report's new events mean for the line. */
 static int derive(const struct api_call *call, const struct storing *storing, struct err *err)
 {
-	if (storing->watched_from_ms != INT64_MAX && network_note_change(storing->txn, storing->watched_from_ms, err) < 0)
+	const struct collector_config *config = call->api->options.config;
+	int64_t now_ms = call->now.realtime_ms;
+
+	if (storing->watched_from_ms != INT64_MAX &&
+	    (derive_reliable(storing->txn, config, storing->line, storing->watched_from_ms, now_ms, err) < 0 ||
+	     network_note_change(storing->txn, storing->watched_from_ms, err) < 0))
 		return -1;
 	if (storing->measured_from_ms == INT64_MAX)
 		return 0;
-	return derive_fast(storing->txn, call->api->options.config, storing->line, storing->measured_from_ms,
-			   call->now.realtime_ms, err);
+	return derive_fast(storing->txn, config, storing->line, storing->measured_from_ms, now_ms, err);
 }
 
 static int store_events(struct api_call *call, struct txn *txn, struct err *err)

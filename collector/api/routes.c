@@ -20,6 +20,7 @@ static const struct api_route routes[] = {
 	{ "GET",    PREFIX "/clients/{id}",               API_PERSON, ACTION_SEE, client_read, NULL, "client" },
 	{ "GET",    PREFIX "/lines/{id}/measurements",    API_PERSON, ACTION_SEE, measurements_read, NULL, NULL },
 	{ "GET",    PREFIX "/lines/{id}/history",         API_PERSON, ACTION_SEE, history_read, NULL, "history" },
+	{ "GET",    PREFIX "/lines/{id}/outages",         API_PERSON, ACTION_SEE, outages_read, NULL, NULL },
 	{ "GET",    PREFIX "/lines/{id}/orders",          API_PERSON, ACTION_SEE, orders_read, NULL, NULL },
 	{ "POST",   PREFIX "/lines/{id}/orders",          API_PERSON, ACTION_PLACE_ORDERS, order_place_read,
 	  order_place_write, "history" },

@@ -27,6 +27,7 @@ int clients_read(struct api_call *call, struct txn *txn, struct err *err);
 int client_read(struct api_call *call, struct txn *txn, struct err *err);
 int measurements_read(struct api_call *call, struct txn *txn, struct err *err);
 int history_read(struct api_call *call, struct txn *txn, struct err *err);
+int outages_read(struct api_call *call, struct txn *txn, struct err *err);
 
 int orders_read(struct api_call *call, struct txn *txn, struct err *err);
 int order_place_read(struct api_call *call, struct txn *txn, struct err *err);

@@ -10,6 +10,7 @@
 #include "collector/api/orders.h"
 #include "collector/api/routes.h"
 #include "collector/derive/fast.h"
+#include "collector/derive/reliable.h"
 #include "collector/people/custody.h"
 
 #define LIMIT_MAX    500
@@ -167,7 +168,8 @@ static int mark_line(struct api_call *call, struct txn *txn, const struct ticket
 	if (move != CUSTODY_FIXED && move != CUSTODY_CLOSE)
 		return 0;
 	if (line_get(txn, ticket->line, &line, err) < 0 ||
-	    derive_fast(txn, call->api->options.config, &line, now_ms, now_ms, err) < 0)
+	    derive_fast(txn, call->api->options.config, &line, now_ms, now_ms, err) < 0 ||
+	    derive_reliable(txn, call->api->options.config, &line, now_ms, now_ms, err) < 0)
 		return -1;
 	return move == CUSTODY_FIXED ? order_probes(call, txn, &line, err) : 0;
 }

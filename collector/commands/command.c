@@ -53,6 +53,11 @@ int command_job(const struct collector_config *config, store_job job, void *arg,
 	return run_job(config, store_run, job, arg, err);
 }
 
+int command_read_job(const struct collector_config *config, store_job job, void *arg, struct err *err)
+{
+	return run_job(config, store_run_read, job, arg, err);
+}
+
 static int with_store(const struct command_options *options, const char *where, store_runner run, store_job job, void *arg)
 {
 	struct collector_config config = { 0 };

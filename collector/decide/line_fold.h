@@ -1,9 +1,9 @@
 /* line_fold.h - a line's measurements to its derived history: one step a fact, in the order of event time.
  *
  * The happy path: every sample of both legs and every mark of a person is stepped through, oldest first; each step gives
- * the moves it causes (D3 opens, D6 proves, D7 re-opens; D9 altered content). The state is small and can be saved and loaded: what
- * follows depends on nothing but it and the facts to come. A fact that arrives late is taken in by loading a state saved
- * before it and stepping through everything since again.
+ * the moves it causes (D3 opens, D6 proves, D7 re-opens; D9 altered content). The state is small and can be saved and
+ * loaded: what follows depends on nothing but it and the facts to come. A fact that arrives late is taken in by loading a
+ * state saved before it and stepping through everything since again.
  *
  * Of each leg it is given every sample and looks itself for what belongs to the stream of the promise, is scheduled, and is
  * not exempt. Extra probes and orders count for suspicion (D2) and leaf states only.
@@ -75,7 +75,8 @@ const struct sample *line_fold_stream(const struct line_fold *fold, enum leg leg
 int64_t line_fold_newest_ms(const struct line_fold *fold);   /* of all that was stepped through; JSON_ABSENT at first */
 
 /* F1: bad while suspect (D2, by scheduled and extra probes) or while the defect is not proven; good with at least
- * 3 valid probes in the last 4 cells; else, and when the newest is older than 2 cells, unknown. */
+ * 3 valid probes in the last 4 cells; else, when suspect mostly by own traffic (K2), and when the newest is older than 2
+ * cells, unknown. at_ms: not before line_fold_newest_ms. */
 enum leaf_state line_fold_leaf(const struct line_fold *fold, const struct fold_rules *rules, enum leg leg, int64_t at_ms);
 
 #endif

@@ -9,9 +9,14 @@
 const char *const contact_names[] = { "fresh", "late", "silent", NULL };
 const char *const own_fault_names[] = { "address", "store", "disk", "clock", NULL };
 
+int64_t silence_late_ms(const struct silence_rule *rule, int64_t heard_ms)
+{
+	return heard_ms + rule->late_reports * rule->report_ms;
+}
+
 enum contact silence_contact(const struct silence_rule *rule, int64_t heard_ms, int64_t now_ms, int64_t *ret_since_ms)
 {
-	int64_t late_ms = heard_ms + rule->late_reports * rule->report_ms;
+	int64_t late_ms = silence_late_ms(rule, heard_ms);
 	int64_t silent_ms = heard_ms + rule->silent_reports * rule->report_ms + rule->silent_extra_ms;
 
 	if (now_ms > silent_ms) {
@@ -63,30 +68,36 @@ bool silence_is_mass(const struct silence_rule *rule, int64_t fallen, int64_t fr
 	return (double)fallen > expected + (double)rule->guard_deviations * sqrt(expected + 1);
 }
 
-void silence_guard_extend(const struct silence_rule *rule, struct silence_guard *guard, int64_t now_ms)
+const struct silence_mass silence_mass_none = { JSON_ABSENT, JSON_ABSENT, 0, JSON_ABSENT, false };
+
+bool silence_guard_is_active(const struct silence_mass *mass)
 {
-	if (guard->from_ms == JSON_ABSENT) {
-		guard->from_ms = now_ms - silence_at_once_ms(rule);
-		guard->agents = 0;
+	return mass->from_ms != JSON_ABSENT && mass->ended_ms == JSON_ABSENT;
+}
+
+bool silence_mass_has(const struct silence_mass *mass, int64_t late_ms)
+{
+	return mass->from_ms != JSON_ABSENT && late_ms > mass->from_ms && late_ms <= mass->until_ms;
+}
+
+void silence_mass_extend(const struct silence_rule *rule, struct silence_mass *mass, bool is_own, int64_t now_ms)
+{
+	if (!silence_guard_is_active(mass)) {
+		*mass = silence_mass_none;
+		mass->from_ms = now_ms - silence_at_once_ms(rule);
+		mass->is_own = is_own;
 	}
-	guard->until_ms = now_ms;
+	mass->until_ms = now_ms;
 }
 
-void silence_guard_count(const struct silence_rule *rule, struct silence_guard *guard, int64_t left, int64_t now_ms)
+void silence_mass_count(const struct silence_rule *rule, struct silence_mass *mass, int64_t left, int64_t now_ms)
 {
-	if (guard->from_ms == JSON_ABSENT)
+	if (!silence_guard_is_active(mass))
 		return;
-	if (left > guard->agents)
-		guard->agents = left;
-	if (left * 100 > guard->agents * rule->guard_left_percent)
-		return;
-	guard->from_ms = JSON_ABSENT;
-	guard->ended_ms = now_ms;
-}
-
-bool silence_guard_has(const struct silence_guard *guard, int64_t late_ms)
-{
-	return guard->from_ms != JSON_ABSENT && late_ms > guard->from_ms && late_ms <= guard->until_ms;
+	if (left > mass->agents)
+		mass->agents = left;
+	if (left * 100 <= mass->agents * rule->guard_left_percent)
+		mass->ended_ms = now_ms;
 }
 
 unsigned silence_own_faults(const struct silence_rule *rule, const struct own_facts *facts)
@@ -102,4 +113,19 @@ unsigned silence_own_faults(const struct silence_rule *rule, const struct own_fa
 	for (int i = 0; i < OWN_FAULT_COUNT; i++)
 		faults |= (unsigned)faulty[i] << i;
 	return faults;
+}
+
+void silence_self_look(const struct silence_rule *rule, struct self_state *self, unsigned faults, int64_t now_ms)
+{
+	int64_t unheard_ms = self->failing_ms == JSON_ABSENT ? 0 : now_ms - self->failing_ms;
+	int64_t unseen_ms = self->looked_ms == JSON_ABSENT ? 0 : now_ms - self->looked_ms - rule->check_every_ms;
+
+	if (unheard_ms > rule->report_ms || unseen_ms > rule->report_ms || faults & 1u << OWN_CLOCK)
+		self->listening_ms = now_ms;
+	if (!faults)
+		self->failing_ms = JSON_ABSENT;
+	else if (self->failing_ms == JSON_ABSENT)
+		self->failing_ms = now_ms;
+	self->looked_ms = now_ms;
+	self->faults = faults;
 }

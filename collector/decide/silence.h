@@ -45,6 +45,8 @@ extern const char *const contact_names[];   /* "fresh", "late", "silent", NULL *
 /* heard_ms: the last report, or when the collector began to listen if that is later. *ret_since_ms: when it became so. */
 enum contact silence_contact(const struct silence_rule *rule, int64_t heard_ms, int64_t now_ms, int64_t *ret_since_ms);
 
+int64_t silence_late_ms(const struct silence_rule *rule, int64_t heard_ms);
+
 /* Q4. listening_ms: since when the collector could have heard an agent without a break. */
 bool silence_is_held(const struct silence_rule *rule, int64_t listening_ms, int64_t now_ms);
 
@@ -62,21 +64,25 @@ double silence_expected(const struct silence_rule *rule, const int64_t *late_in_
 /* Q3. fallen: S, those that became late or silent within 2 R. */
 bool silence_is_mass(const struct silence_rule *rule, int64_t fallen, int64_t fresh, double expected);
 
-/* The guard, kept from round to round. Its agents are those that became late with from_ms < t <= until_ms. */
-struct silence_guard {
-	int64_t from_ms;                /* JSON_ABSENT while it is not active */
+/* A mass silence, kept from round to round. Its agents are those that became late with from_ms < t <= until_ms; the guard is
+ * active from its beginning to its end. */
+struct silence_mass {
+	int64_t from_ms;                /* JSON_ABSENT: there was none yet */
 	int64_t until_ms;
 	int64_t agents;                 /* the most that were not heard at a time */
-	int64_t ended_ms;               /* the last one */
+	int64_t ended_ms;               /* JSON_ABSENT while it lasts */
+	bool is_own;                    /* the collector's own fault */
 };
+extern const struct silence_mass silence_mass_none;
 
-/* A round that finds many fallen at once begins the guard or extends it. */
-void silence_guard_extend(const struct silence_rule *rule, struct silence_guard *guard, int64_t now_ms);
+bool silence_guard_is_active(const struct silence_mass *mass);
+bool silence_mass_has(const struct silence_mass *mass, int64_t late_ms);
 
-/* left: how many of its agents are still not heard. With few enough the guard is over, and their hour (Q2) begins. */
-void silence_guard_count(const struct silence_rule *rule, struct silence_guard *guard, int64_t left, int64_t now_ms);
+/* A round that finds many fallen at once begins a mass or extends it. */
+void silence_mass_extend(const struct silence_rule *rule, struct silence_mass *mass, bool is_own, int64_t now_ms);
 
-bool silence_guard_has(const struct silence_guard *guard, int64_t late_ms);
+/* left: how many of its agents are still not heard. With few enough it is over, and their hour (Q2) begins. */
+void silence_mass_count(const struct silence_rule *rule, struct silence_mass *mass, int64_t left, int64_t now_ms);
 
 /* Q3: is silence the collector's own fault? Its age is Q4's. */
 enum own_fault { OWN_ADDRESS, OWN_STORE, OWN_DISK, OWN_CLOCK, OWN_FAULT_COUNT };
@@ -91,5 +97,17 @@ struct own_facts {
 
 /* A bit, 1 << fault, for each. */
 unsigned silence_own_faults(const struct silence_rule *rule, const struct own_facts *facts);
+
+/* How the collector is, from look to look. */
+struct self_state {
+	int64_t looked_ms;              /* the last time; JSON_ABSENT before the first */
+	int64_t listening_ms;           /* Q4 */
+	int64_t failing_ms;             /* since when a look finds faults; JSON_ABSENT while none does */
+	unsigned faults;
+};
+
+/* Takes a look in. What kept agents from being heard for longer than R, and a step of the clock, begin Q4's time anew: up to R
+ * no agent becomes late by it. */
+void silence_self_look(const struct silence_rule *rule, struct self_state *self, unsigned faults, int64_t now_ms);
 
 #endif

@@ -14,7 +14,7 @@ const char *const verdict_reason_names[] = {
 	[VERDICT_TOO_FEW] = "too-few",
 	[VERDICT_SILENT] = "silent",
 	[VERDICT_UNDECIDED] = "undecided",
-	[VERDICT_OUTAGES_NOT_JUDGED] = "outages-not-judged",
+	[VERDICT_LITTLE_WATCHED] = "little-watched",
 	[VERDICT_IN_USE] = "in-use",
 	[VERDICT_MAINTENANCE] = "maintenance",
 	[VERDICT_SERVER] = "server",
@@ -100,7 +100,7 @@ struct verdict verdict_line(const struct line_facts *facts, int64_t now_ms)
 		combine(&verdict, verdict.fast[leg], reason);
 	}
 	combine(&verdict, facts->reliable,
-		facts->reliable == VALUE_BAD ? VERDICT_UNRELIABLE : VERDICT_OUTAGES_NOT_JUDGED);
+		facts->reliable == VALUE_BAD ? VERDICT_UNRELIABLE : VERDICT_LITTLE_WATCHED);
 	return verdict;
 }
 

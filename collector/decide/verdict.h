@@ -27,7 +27,7 @@ enum verdict_reason {
 	VERDICT_TOO_FEW,              /* fewer valid probes than V1 asks for */
 	VERDICT_SILENT,               /* the newest valid probe is older than 2 cells */
 	VERDICT_UNDECIDED,            /* too many are not good to be good, too few are bad for a defect */
-	VERDICT_OUTAGES_NOT_JUDGED,
+	VERDICT_LITTLE_WATCHED,       /* for too little of the time to call it reliable (V2) */
 	VERDICT_IN_USE,               /* the client fills the line whenever it is probed (K1, K2) */
 	VERDICT_MAINTENANCE,          /* announced work */
 	VERDICT_SERVER,               /* ours: the server, or the way to it (H5) */

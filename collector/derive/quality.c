@@ -5,6 +5,7 @@
 #include "collector/decide/line_fold.h"
 #include "collector/decide/verdict.h"
 #include "collector/derive/promise.h"
+#include "collector/derive/reliable.h"
 #include "collector/store/derived.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
@@ -67,33 +68,30 @@ static bool is_in_use(const struct sample *sample)
 	return sample->reason == REASON_BUSY || sample->reason == REASON_CONTENDED;
 }
 
-/* More than half of the newest probes met the client's own traffic. */
+/* The agent still probes, and more than half of the newest probes met the client's own traffic. */
 static int find_traffic(const struct look *look, enum leg leg, int64_t from_ms, enum verdict_reason *ret_hindrance,
 			struct err *err)
 {
 	struct sample samples[LATEST];
-	int in_use = 0, recent = 0;
+	int in_use = 0;
 	int count = samples_before(look->txn, look->line, leg, look->now_ms + 1, STREAM_ALL, samples, LATEST, err);
 
-	for (int i = 0; i < count; i++) {
-		recent += samples[i].started_ms >= from_ms;
-		in_use += samples[i].started_ms >= from_ms && is_in_use(&samples[i]);
-	}
-	if (2 * in_use > recent)
+	for (int i = 0; i < count; i++)
+		in_use += is_in_use(&samples[i]);
+	if (2 * in_use > count && samples[count - 1].started_ms >= from_ms)
 		*ret_hindrance = VERDICT_IN_USE;
 	return count < 0 ? -1 : 0;
 }
 
-/* What kept the leg from being judged within as many cells as the newest probe may be old, and as hold the newest ones. */
+/* What kept the leg from being judged, within as many cells as the newest probe may be old. */
 static int find_hindrance(const struct look *look, enum leg leg, enum verdict_reason *ret_hindrance, struct err *err)
 {
 	const struct promise *promise = &look->promises[leg];
-	int64_t from_ms = look->now_ms - (promise->rule->verdict_cells + LATEST) * promise->cell_ms;
+	int64_t from_ms = look->now_ms - promise->rule->verdict_cells * promise->cell_ms;
 
 	*ret_hindrance = VERDICT_NONE;
 	if (find_traffic(look, leg, from_ms, ret_hindrance, err) < 0)
 		return -1;
-	from_ms = look->now_ms - promise->rule->verdict_cells * promise->cell_ms;
 	return find_exemption(look, leg, from_ms, ret_hindrance, err);
 }
 
@@ -178,15 +176,20 @@ int quality_of_line(struct txn *txn, const struct collector_config *config, cons
 	struct line_facts facts = {
 		.has_agent = has_agent,
 		.has_plan = collector_config_find_plan(config, line->service_plan) != NULL,
-		.reliable = VALUE_UNMEASURED,   /* V2: outages are not judged yet */
 	};
+	struct reliability reliability;
 	struct verdict verdict;
 	int coverage, rc = -1;
 
 	promises_of_line(config, line, look.promises);
+	if (reliability_of_line(txn, config, line, now_ms, &reliability, err) < 0)
+		return -1;
+	facts.reliable = reliability.value;
 	if (load_fold(&look, err) == 0 && find_facts(&look, &facts, &coverage, err) == 0 &&
 	    judge(&look, &facts, &verdict, err) == 0) {
 		*ret_quality = describe(&verdict, coverage);
+		if (reliability.is_young)
+			json_object_set_new(*ret_quality, "reliable_from_ms", json_integer(reliability.period.from_ms));
 		rc = 0;
 	}
 	line_fold_free(look.fold);

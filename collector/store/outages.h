@@ -22,11 +22,11 @@ struct txn;
 /* Is an event of type "outage" or "alive" fit to be stored? Of other types, always. Fails with ERR_INPUT, naming the field. */
 int outage_event_check(const char *type, const json_t *event, struct err *err);
 
-/* Stores such an event, which was checked; other types are passed over. Where it changes what is known of the line's
- * reliability, *ret_from_ms becomes its beginning if that lies earlier: an outage does, and so does watching that
- * arrives late or goes past midnight, when a proof may be due. */
+/* Stores such an event, which was checked, with shift_ms added to its dates; other types are passed over. Where it changes
+ * what is known of the line's reliability, *ret_from_ms becomes its beginning if that lies earlier: an outage does, and so
+ * does watching that arrives late or goes past midnight, when a proof may be due. */
 int outage_event_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type,
-		     const json_t *event, int64_t *ret_from_ms, struct err *err);
+		     const json_t *event, int64_t shift_ms, int64_t *ret_from_ms, struct err *err);
 
 /* Those that end after from_ms or are under way, as decide/outages wants them but for site_power; the caller frees. */
 int outages_of_line(struct txn *txn, const struct line *line, int64_t from_ms, struct outage_fact **ret_outages,

@@ -309,11 +309,33 @@ static void add_days(json_t *leg, const json_t *days, int64_t threshold_bps, con
 	buf_free(&svg);
 }
 
+/* No time at all needs no words. */
+static void drop_zero(json_t *object, const char *name)
+{
+	if (!json_integer_value(json_object_get(object, name)))
+		json_object_del(object, name);
+}
+
+/* {outages: items}, the newest first, or null. */
+static json_t *make_outage_table(const json_t *items)
+{
+	json_t *newest_first = json_array(), *table;
+
+	for (size_t i = json_array_size(items); i > 0; i--) {
+		drop_zero(json_array_get(items, i - 1), "in_maintenance_ms");
+		json_array_append(newest_first, json_array_get(items, i - 1));
+	}
+	table = table_of("outages", newest_first);
+	json_decref(newest_first);
+	return table;
+}
+
 /* A client's line gets both legs, measured or not: each with its quality, what is promised, and its picture up to now. */
 static void prepare_line(json_t *line, const struct draft *draft)
 {
 	static const char *const thresholds[LEG_COUNT] = { [LEG_LOCAL] = "local_bps", [LEG_HUB] = "hub_bps" };
 	json_t *items = json_object_get(json_object_get(line, "recent"), "items"), *legs = json_array();
+	json_t *outages = json_object_get(line, "outages");
 	const json_t *fast = json_object_get(json_object_get(line, "quality"), "fast");
 	int64_t from_ms = draft->context->now_ms - DAY_MS, to_ms = draft->context->now_ms;
 
@@ -332,6 +354,9 @@ static void prepare_line(json_t *line, const struct draft *draft)
 		json_array_append_new(legs, leg);
 	}
 	prepare_orders(json_object_get(line, "orders"));
+	if (json_is_object(outages))
+		json_object_set_new(outages, "table", make_outage_table(json_object_get(outages, "items")));
+	drop_zero(json_object_get(outages, "availability"), "down_ms");
 	json_object_set_new(line, "legs", legs);
 	json_object_del(line, "recent");
 	json_object_del(line, "days");
@@ -344,6 +369,7 @@ static void prepare_client(struct draft *draft)
 
 	json_array_foreach(json_object_get(draft->data, "lines"), i, line)
 		prepare_line(line, draft);
+	drop_zero(json_object_get(draft->data, "availability"), "down_ms");
 	if (json_is_object(tickets))   /* a list as the API pages it */
 		tickets = json_object_get(tickets, "items");
 	json_object_set_new(draft->data, "table", table_of("tickets", tickets));
@@ -434,10 +460,14 @@ static void prepare_evidence(json_t *evidence, const char *leg, const struct dra
 	span_of(both, &view.from_ms, &view.to_ms);
 	json_object_set_new(evidence, "legs", make_legs(both, view));
 	json_decref(both);
+	drop_zero(json_object_get(evidence, "availability"), "down_ms");
+	json_object_set_new(evidence, "outage_table", make_outage_table(json_object_get(evidence, "outages")));
 	json_object_set_new(evidence, "table", table_of("measurements", own));
 	json_object_set_new(evidence, "other_table", table_of("measurements", other));
-	json_array_foreach(json_object_get(evidence, "later"), i, entry)
+	json_array_foreach(json_object_get(evidence, "later"), i, entry) {
+		json_object_set_new(entry, "outage_table", make_outage_table(json_object_get(entry, "outages")));
 		json_object_set_new(entry, "table", table_of("measurements", json_object_get(entry, "measurements")));
+	}
 }
 
 static void prepare_ticket(struct draft *draft)

@@ -5,8 +5,10 @@
  *
  * Each round runs, one after the other: the collector taking signed reports of 20 measurements over CONNECTIONS
  * kept-alive connections (each agent's next report leaves when the last was answered, so every row counted is durable);
- * PostgreSQL taking the same rows over one connection, one INSERT of 20 a transaction (postgres.h); a bare writer with the same schema, 1,000 rows a commit; the same with one commit per report. The load is made on the same
- * machine, whose cores it shares. Prints rows per second and the ratios, medians over the rounds. */
+ * the same with measurements that are older than is kept, which are rolled up and dropped meanwhile; PostgreSQL taking the same
+ * rows over one connection, one INSERT of 20 a transaction (postgres.h); a bare writer with the collector's schema, 1,000 rows a
+ * commit; the same with one commit per report. The load is made on the same machine, whose cores it shares. Prints rows per
+ * second and the ratios, medians over the rounds, and the longest that any answer took. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
@@ -36,8 +38,10 @@
 #define ROWS_PER_REPORT 20
 #define CONNECTIONS_MAX 64
 #define ROUNDS_MAX      9
-#define STARTED_MS      INT64_C(1760000000000)
 #define INTERVAL_MS     INT64_C(900000)
+#define DAY_MS          INT64_C(86400000)
+
+static int64_t started_ms;           /* of the first measurement */
 
 struct sender {
 	int number;                  /* which agent, line and client */
@@ -48,6 +52,7 @@ struct sender {
 	char spool[UUID_SIZE];
 	int64_t generation;
 	struct buf *requests;        /* whole HTTP requests, made before the clock starts */
+	double longest_s;            /* that an answer took */
 };
 
 static _Noreturn void end(const char *what, const struct err *err)
@@ -69,8 +74,8 @@ static void fill_measurement(struct measurement *m, int64_t seq)
 	measurement_init(m);
 	m->leg = (int)(seq % 2);
 	text_copy(m->file, sizeof m->file, leg_names[m->leg]);
-	m->started_ms = STARTED_MS + seq / 2 * INTERVAL_MS + m->leg * 5000;
-	m->boottime_us = m->started_ms * 1000 - STARTED_MS * 999;
+	m->started_ms = started_ms + seq / 2 * INTERVAL_MS + m->leg * 5000;
+	m->boottime_us = m->started_ms * 1000 - started_ms * 999;
 	m->duration_us = 431234 + seq * 37 % 100000;
 	m->bytes = 1048576;
 	m->rate_body_bps = m->throughput_bps = 19000000 + seq * 7919 % 2000000;
@@ -105,7 +110,7 @@ static void write_report(const struct sender *sender, int64_t first_seq, struct 
 		json_object_set_new(event, "type", json_string("measurement"));
 		json_array_append_new(events, event);
 	}
-	json_t *report = json_pack("{s:s, s:I, s:I, s:I, s:o}", "spool", sender->spool, "sent_ms", (json_int_t)STARTED_MS,
+	json_t *report = json_pack("{s:s, s:I, s:I, s:I, s:o}", "spool", sender->spool, "sent_ms", (json_int_t)started_ms,
 				   "sent_boottime_us", (json_int_t)1, "generation", (json_int_t)sender->generation, "events", events);
 	char *text = json_dumps(report, JSON_COMPACT);
 
@@ -127,7 +132,7 @@ static void make_requests(struct sender *sender)
 		write_report(sender, 1 + (int64_t)i * ROWS_PER_REPORT, &body);
 		message.body = body.data;
 		message.body_bytes = body.length_bytes;
-		if (httpsig_sign(&message, sender->agent_id, sender->secret_key, STARTED_MS / 1000, &headers, &err) < 0)
+		if (httpsig_sign(&message, sender->agent_id, sender->secret_key, started_ms / 1000, &headers, &err) < 0)
 			end("sign", &err);
 		buf_printf(&sender->requests[i],
 			   "POST /agent/v1/reports HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
@@ -193,8 +198,14 @@ static void *run_sender(void *arg)
 	struct sender *sender = arg;
 	int fd = connect_to(sender->port);
 
-	for (int i = 0; i < sender->reports; i++)
+	for (int i = 0; i < sender->reports; i++) {
+		double asked = seconds(), took;
+
 		exchange(fd, &sender->requests[i]);
+		took = seconds() - asked;
+		if (took > sender->longest_s)
+			sender->longest_s = took;
+	}
 	close(fd);
 	return NULL;
 }
@@ -218,11 +229,11 @@ static int enrol_sender(struct txn *txn, struct sender *sender, struct err *err)
 	text_copy(line.client, sizeof line.client, client.id);
 	snprintf(sender->agent_id, sizeof sender->agent_id, "a-%012d", sender->number);
 	if (client_put(txn, &client, err) < 0 || line_put(txn, &line, err) < 0 ||
-	    token_put(txn, token, line.id, STARTED_MS, STARTED_MS + 1000, err) < 0)
+	    token_put(txn, token, line.id, started_ms, started_ms + 1000, err) < 0)
 		return -1;
 	if (agent_enrol(txn, &(struct enrolment){ .token_hash = token, .public_key = sender->public_key,
 						  .new_agent_id = sender->agent_id, .host = "bench", .version = "0",
-						  .now_ms = STARTED_MS }, &agent, err) < 0)
+						  .now_ms = started_ms }, &agent, err) < 0)
 		return -1;
 	sender->generation = agent.generation;
 	return 0;
@@ -275,8 +286,8 @@ static pid_t start_collector(const char *program, const char *dir, int port)
 	return pid;
 }
 
-/* Rows per second through HTTP. */
-static double run_collector(const char *program, const char *dir, int reports, int connections)
+/* Rows per second through HTTP, of measurements that begin so many days ago. */
+static double run_collector(const char *program, const char *dir, int reports, int connections, int64_t days_ago, double *ret_longest_s)
 {
 	struct sender senders[CONNECTIONS_MAX] = { 0 };
 	pthread_t threads[CONNECTIONS_MAX];
@@ -285,6 +296,7 @@ static double run_collector(const char *program, const char *dir, int reports, i
 	double started, took;
 	pid_t pid;
 
+	started_ms = (int64_t)time(NULL) * 1000 - days_ago * DAY_MS;
 	for (int i = 0; i < connections; i++)
 		senders[i] = (struct sender){ .number = i + 1, .port = port, .reports = reports / connections };
 	snprintf(database, sizeof database, "%s/collector.db", dir);
@@ -301,8 +313,12 @@ static double run_collector(const char *program, const char *dir, int reports, i
 	took = seconds() - started;
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
-	for (int i = 0; i < connections; i++)
+	for (int i = 0; i < connections; i++) {
 		free_requests(&senders[i]);
+		if (senders[i].longest_s > *ret_longest_s)
+			*ret_longest_s = senders[i].longest_s;
+	}
+	unlink(database);
 	return reports / connections * connections * ROWS_PER_REPORT / took;
 }
 
@@ -378,14 +394,18 @@ static int argument(int argc, char **argv, int place, int preset)
 	return argc > place ? (int)strtol(argv[place], NULL, 10) : preset;
 }
 
-enum { HTTP, POSTGRES, BIG, SMALL, WAYS };
+enum { HTTP, PRUNED, POSTGRES, BIG, SMALL, WAYS };
 
-static void run_round(const char *program, const char *dir, int reports, int connections, double ret_rates[WAYS])
+/* Each connection sends a line's reports of 20 measurements, of two legs: 2.5 hours. */
+static void run_round(const char *program, const char *dir, int reports, int connections, double ret_rates[WAYS],
+		      double longest_s[WAYS])
 {
+	int64_t days = reports / connections * INT64_C(10) * INTERVAL_MS / DAY_MS + 1;
 	int64_t rows = (int64_t)reports * ROWS_PER_REPORT;
 	struct postgres *postgres;
 
-	ret_rates[HTTP] = run_collector(program, dir, reports, connections);
+	ret_rates[HTTP] = run_collector(program, dir, reports, connections, days, &longest_s[HTTP]);
+	ret_rates[PRUNED] = run_collector(program, dir, reports, connections, days + 200, &longest_s[PRUNED]);
 	postgres = postgres_start(dir);
 	ret_rates[POSTGRES] = postgres_store(postgres, rows, ROWS_PER_REPORT, fill_row);
 	postgres_stop(postgres);
@@ -411,7 +431,7 @@ int main(int argc, char **argv)
 		[SMALL] = "bare SQLite writer, one commit per report",
 	};
 	int reports = argument(argc, argv, 2, 4000), connections = argument(argc, argv, 3, 16), rounds = argument(argc, argv, 4, 5);
-	double rates[WAYS][ROUNDS_MAX], ratios[WAYS][ROUNDS_MAX];
+	double rates[WAYS][ROUNDS_MAX], ratios[WAYS][ROUNDS_MAX], longest_s[WAYS] = { 0 };
 
 	if (argc < 2 || connections < 1 || connections > CONNECTIONS_MAX || rounds < 1 || rounds > ROUNDS_MAX || sodium_init() < 0) {
 		fprintf(stderr, "usage: ingest_bench COLLECTOR [REPORTS [CONNECTIONS [ROUNDS]]]\n");
@@ -423,7 +443,7 @@ int main(int argc, char **argv)
 
 		if (!mkdtemp(dir))
 			end("mkdtemp", NULL);
-		run_round(argv[1], dir, reports, connections, round);
+		run_round(argv[1], dir, reports, connections, round, longest_s);
 		remove_dir(dir);
 		for (int way = 0; way < WAYS; way++) {
 			rates[way][i] = round[way];
@@ -432,8 +452,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "round %d: HTTP %.0f rows/s, PostgreSQL %.0f, bare 1000 a commit %.0f, bare a commit per report %.0f\n", i + 1,
 			round[HTTP], round[POSTGRES], round[BIG], round[SMALL]);
 	}
-	printf("stored durably through HTTP, %d connections, signed reports of %d: %.0f rows/s\n", connections, ROWS_PER_REPORT,
-	       median(rates[HTTP], rounds));
+	printf("stored durably through HTTP, %d connections, signed reports of %d: %.0f rows/s, longest answer %.0f ms\n", connections,
+	       ROWS_PER_REPORT, median(rates[HTTP], rounds), longest_s[HTTP] * 1e3);
+	printf("the same while rolling up and dropping them, older than is kept: %.0f rows/s, longest answer %.0f ms\n",
+	       median(rates[PRUNED], rounds), longest_s[PRUNED] * 1e3);
 	for (int way = POSTGRES; way < WAYS; way++)
 		printf("%s: %.0f rows/s; ratio %.2f\n", names[way], median(rates[way], rounds), median(ratios[way], rounds));
 	return 0;

@@ -129,14 +129,19 @@ int outage_event_check(const char *type, const json_t *event, struct err *err)
 }
 
 int outage_event_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type,
-		     const json_t *object, int64_t *ret_from_ms, struct err *err)
+		     const json_t *object, int64_t shift_ms, int64_t *ret_from_ms, struct err *err)
 {
 	const struct type *found = find_type(type);
 	struct event event;
 
 	if (!found)
 		return 0;
-	return read_event(found, object, &event, err) < 0 ? -1 : found->put(txn, line, spool, seq, &event, ret_from_ms, err);
+	if (read_event(found, object, &event, err) < 0)
+		return -1;
+	event.started_ms += shift_ms;
+	if (event.ended_ms != JSON_ABSENT)
+		event.ended_ms += shift_ms;
+	return found->put(txn, line, spool, seq, &event, ret_from_ms, err);
 }
 
 static sqlite3_stmt *statement_of_outage(struct txn *txn, int number, const struct line *line, int64_t spool, int64_t seq,

@@ -90,6 +90,30 @@ static const char *const migrations[] = {
 	" PRIMARY KEY (client, agent, content_digest));"
 	"CREATE INDEX report_by_time ON report (received_ms);"
 
+	/* Lines whose agent is late or silent, or whose ticket for that is not settled; a few, but for a disaster. */
+	"CREATE TABLE contact ("
+	" line INTEGER PRIMARY KEY REFERENCES line,"
+	" late_ms INTEGER NOT NULL,"
+	" gap_from_ms INTEGER NOT NULL,"
+	" silent_ms INTEGER,"
+	" opened_ms INTEGER,"
+	" returned_ms INTEGER);"
+	"CREATE TABLE contact_gap ("     /* of lines that fell silent with many others */
+	" line INTEGER NOT NULL,"
+	" late_ms INTEGER NOT NULL,"
+	" silent_ms INTEGER NOT NULL,"
+	" returned_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (line, late_ms)) WITHOUT ROWID;"
+	"CREATE INDEX contact_gap_by_end ON contact_gap (returned_ms);"
+	"CREATE TABLE contact_mass ("    /* many at once; the last one may be under way */
+	" from_ms INTEGER PRIMARY KEY,"
+	" until_ms INTEGER NOT NULL,"
+	" agents INTEGER NOT NULL,"
+	" ended_ms INTEGER,"
+	" is_own INTEGER NOT NULL);"
+	"CREATE TABLE contact_hour (hour INTEGER PRIMARY KEY, late INTEGER NOT NULL);"   /* hours since 1970; of five weeks */
+	"CREATE TABLE contact_beat (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);"
+
 	"CREATE TABLE spool ("
 	" number INTEGER PRIMARY KEY,"
 	" agent INTEGER NOT NULL REFERENCES agent,"

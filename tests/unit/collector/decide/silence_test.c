@@ -133,29 +133,36 @@ static void test_expectation(void **state)
 
 static void test_guard(void **state)
 {
-	struct silence_guard guard = { .from_ms = JSON_ABSENT, .ended_ms = JSON_ABSENT };
+	struct silence_mass mass = silence_mass_none;
 
 	(void)state;
-	silence_guard_count(&rule, &guard, 0, HEARD_MS);
-	assert_int_equal(guard.ended_ms, JSON_ABSENT);                       /* one that never began does not end */
-	assert_false(silence_guard_has(&guard, HEARD_MS));
+	silence_mass_count(&rule, &mass, 0, HEARD_MS);
+	assert_int_equal(mass.ended_ms, JSON_ABSENT);                        /* one that never began does not end */
+	assert_false(silence_guard_is_active(&mass));
+	assert_false(silence_mass_has(&mass, HEARD_MS));
 
-	silence_guard_extend(&rule, &guard, HEARD_MS);
-	assert_false(silence_guard_has(&guard, HEARD_MS - 10 * MINUTE_MS));  /* silent before: not one of them */
-	assert_true(silence_guard_has(&guard, HEARD_MS - 10 * MINUTE_MS + 1));
-	assert_true(silence_guard_has(&guard, HEARD_MS));
-	assert_false(silence_guard_has(&guard, HEARD_MS + 1));               /* later: only if the mass goes on */
-	silence_guard_count(&rule, &guard, 8, HEARD_MS);
+	silence_mass_extend(&rule, &mass, false, HEARD_MS);
+	assert_true(silence_guard_is_active(&mass));
+	assert_false(silence_mass_has(&mass, HEARD_MS - 10 * MINUTE_MS));    /* silent before: not one of them */
+	assert_true(silence_mass_has(&mass, HEARD_MS - 10 * MINUTE_MS + 1));
+	assert_true(silence_mass_has(&mass, HEARD_MS));
+	assert_false(silence_mass_has(&mass, HEARD_MS + 1));                 /* later: only if the mass goes on */
+	silence_mass_count(&rule, &mass, 8, HEARD_MS);
 
-	silence_guard_extend(&rule, &guard, HEARD_MS + MINUTE_MS);
-	assert_true(silence_guard_has(&guard, HEARD_MS + 1));
-	silence_guard_count(&rule, &guard, 10, HEARD_MS + MINUTE_MS);
+	silence_mass_extend(&rule, &mass, true, HEARD_MS + MINUTE_MS);
+	assert_true(silence_mass_has(&mass, HEARD_MS + 1));
+	assert_false(mass.is_own);                                           /* it stays what it began as */
+	silence_mass_count(&rule, &mass, 10, HEARD_MS + MINUTE_MS);
 
-	silence_guard_count(&rule, &guard, 3, HEARD_MS + 50 * MINUTE_MS);    /* three of ten are still away */
-	assert_true(silence_guard_has(&guard, HEARD_MS));
-	silence_guard_count(&rule, &guard, 2, HEARD_MS + 60 * MINUTE_MS);    /* two of ten: over */
-	assert_false(silence_guard_has(&guard, HEARD_MS));
-	assert_int_equal(guard.ended_ms, HEARD_MS + 60 * MINUTE_MS);
+	silence_mass_count(&rule, &mass, 3, HEARD_MS + 50 * MINUTE_MS);      /* three of ten are still away */
+	assert_true(silence_guard_is_active(&mass));
+	silence_mass_count(&rule, &mass, 2, HEARD_MS + 60 * MINUTE_MS);      /* two of ten: over */
+	assert_false(silence_guard_is_active(&mass));
+	assert_int_equal(mass.ended_ms, HEARD_MS + 60 * MINUTE_MS);
+
+	silence_mass_extend(&rule, &mass, true, HEARD_MS + 90 * MINUTE_MS);  /* another */
+	assert_int_equal(mass.from_ms, HEARD_MS + 80 * MINUTE_MS);
+	assert_true(mass.is_own && mass.agents == 0);
 }
 
 static void test_own_faults(void **state)
@@ -186,6 +193,36 @@ static void test_own_faults(void **state)
 	}
 }
 
+static void test_self_is_looked_at(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t at_ms;
+		unsigned faults;
+		int64_t listening_ms;
+	} looks[] = {
+		{ "well", MINUTE_MS, 0, 0 },
+		{ "faulty for five minutes", 2 * MINUTE_MS, 1u << OWN_ADDRESS, 0 },
+		{ "still", 6 * MINUTE_MS, 1u << OWN_ADDRESS, 0 },
+		{ "well again: too short to make anybody late", 7 * MINUTE_MS, 0, 0 },
+		{ "faulty for more", 8 * MINUTE_MS, 1u << OWN_STORE, 0 },
+		{ "it listens from here on at the earliest", 14 * MINUTE_MS, 1u << OWN_STORE, 14 * MINUTE_MS },
+		{ "it listens from here on", 15 * MINUTE_MS, 0, 15 * MINUTE_MS },
+		{ "the clock stepped", 16 * MINUTE_MS, 1u << OWN_CLOCK, 16 * MINUTE_MS },
+		{ "and goes on", 17 * MINUTE_MS, 0, 16 * MINUTE_MS },
+		{ "a look is six minutes late", 24 * MINUTE_MS, 0, 24 * MINUTE_MS },
+	};
+	struct self_state self = { .looked_ms = JSON_ABSENT, .listening_ms = HEARD_MS, .failing_ms = JSON_ABSENT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+		print_message("%s\n", looks[i].name);
+		silence_self_look(&rule, &self, looks[i].faults, HEARD_MS + looks[i].at_ms);
+		assert_int_equal(self.listening_ms - HEARD_MS, looks[i].listening_ms);
+		assert_int_equal(self.failing_ms == JSON_ABSENT, looks[i].faults == 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_expectation),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_own_faults),
+		cmocka_unit_test(test_self_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

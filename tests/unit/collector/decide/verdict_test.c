@@ -41,7 +41,7 @@ static const struct {
 } cases[] = {
 	{ "all good", { G, NEWEST, 1, 0 }, { G, NEWEST, 1, 0 }, 1, 1, VALUE_GOOD, "good", "good", "good", "none" },
 	{ "outages not judged", { G, NEWEST, 1, 0 }, { G, NEWEST, 1, 0 }, 1, 1, VALUE_UNMEASURED,
-	  "unmeasured", "good", "good", "outages-not-judged" },
+	  "unmeasured", "good", "good", "little-watched" },
 	{ "unreliable", { G, NEWEST, 1, 0 }, { G, NEWEST, 1, 0 }, 1, 1, VALUE_BAD, "bad", "good", "good", "unreliable" },
 	{ "local defect not proven, though it looks good", { G, NEWEST, 1, 1 }, { G, NEWEST, 1, 0 }, 1, 1, VALUE_UNMEASURED,
 	  "bad", "bad", "good", "slow-local" },

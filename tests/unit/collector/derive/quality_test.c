@@ -1,3 +1,4 @@
+#include "collector/store/derived.h"
 #include "tests/unit/collector/derive/fixture.h"
 
 static int look(struct txn *txn, void *arg, struct err *err)
@@ -30,10 +31,10 @@ static void test_quality(void **state)
 	fixture->has_agent = true;
 	report(fixture, 0, G8, G8);
 	assert_quality(fixture, 8, "{\"coverage\":100,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
-		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+		       "\"good\":\"unmeasured\",\"reason\":\"little-watched\",\"reliable\":\"unmeasured\"}");
 	report(fixture, 8, G8, "g g g g ");
 	assert_quality(fixture, 16, "{\"coverage\":75,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
-		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+		       "\"good\":\"unmeasured\",\"reason\":\"little-watched\",\"reliable\":\"unmeasured\"}");
 	report(fixture, 16, B8, G8);
 	assert_quality(fixture, 24, "{\"coverage\":83,\"fast\":{\"hub\":\"good\",\"local\":\"bad\"},"
 		       "\"good\":\"bad\",\"reason\":\"slow-local\",\"reliable\":\"unmeasured\"}");
@@ -50,11 +51,55 @@ static void test_what_is_dated_ahead_hides_no_silence(void **state)
 		       "\"good\":\"unmeasured\",\"reason\":\"silent\",\"reliable\":\"unmeasured\"}");
 }
 
+static int exempt_now(struct txn *txn, void *arg, struct err *err)
+{
+	const struct exemption exemption = { START_MS + 8 * CELL_MS, INT64_MAX, LEG_LOCAL, EXEMPT_SERVER };
+
+	(void)arg;
+	return exemptions_replace(txn, LEG_LOCAL, INT64_MIN, &exemption, 1, err);
+}
+
+static void assert_reason(struct fixture *fixture, int cell, const char *want)
+{
+	fixture->now_ms = START_MS + cell * CELL_MS + 10 * MINUTE_MS;
+	run(fixture, look);
+	assert_string_equal(json_string_value(json_object_get(fixture->shown, "reason")), want);
+}
+
+static void test_says_what_hinders(void **state)
+{
+	struct fixture *fixture = *state;
+
+	report(fixture, 0, G8 "uuu", G8 "ggg");
+	assert_reason(fixture, 9, "outages-not-judged");   /* good until the newest probe is too old */
+	assert_reason(fixture, 10, "in-use");
+	assert_reason(fixture, 15, "silent");
+	run(fixture, exempt_now);
+	assert_reason(fixture, 15, "server");
+}
+
+static void test_coverage_counts_what_arrives_late(void **state)
+{
+	struct fixture *fixture = *state;
+
+	report(fixture, 90, G8, G8);
+	assert_quality(fixture, 98, "{\"coverage\":100,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
+		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+	report(fixture, 82, "g g g g ", "g g g g ");
+	assert_quality(fixture, 98, "{\"coverage\":75,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
+		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+	report(fixture, 82, " g g g g", " g g g g");
+	assert_quality(fixture, 98, "{\"coverage\":100,\"fast\":{\"hub\":\"good\",\"local\":\"good\"},"
+		       "\"good\":\"unmeasured\",\"reason\":\"outages-not-judged\",\"reliable\":\"unmeasured\"}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_quality),
 		CASE(test_what_is_dated_ahead_hides_no_silence),
+		CASE(test_says_what_hinders),
+		CASE(test_coverage_counts_what_arrives_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,9 @@ static void keeps_the_first(void **state)
 	assert_int_equal(sample.judgement, JUDGED_BAD);
 	assert_int_equal(sample.reason, REASON_CONTENDED);
 	assert_int_equal(sample.trigger, TRIGGER_ORDER);
+	assert_int_equal(sample.leg, LEG_HUB);
+	assert_int_equal(sample.kind, KIND_CAPACITY);
+	assert_false(sample.is_blind);
 	assert_ok(measurements_get(txn, &line, LEG_HUB, &sample, 1, &array, &err));
 	assert_json(array, "[{'bytes':1048576,'cross_rx_bps':0,'duration_us':3000000,'first_byte_us':20000,'idle_p50_us':2300,'judgement':'bad',"
 			   "'kind':'capacity','leg':'hub','loaded_p50_us':40000,'rate_user_bps':2796202,'reason':'contended','started_ms':1000,"
@@ -90,6 +93,8 @@ static void leaves_out_what_is_absent(void **state)
 	assert_int_equal(samples_before(txn, &line, LEG_LOCAL, 6, STREAM_ALL, &sample, 1, NULL), 1);
 	assert_int_equal(sample.throughput_bps, JSON_ABSENT);
 	assert_int_equal(sample.threshold_bps, JSON_ABSENT);
+	assert_int_equal(sample.kind, KIND_REFERENCE);
+	assert_true(sample.is_blind);
 	assert_ok(measurements_get(txn, &line, LEG_LOCAL, &sample, 1, &array, &err));
 	assert_json(array, "[{'bytes':0,'duration_us':0,'judgement':'failed','kind':'reference','leg':'local','started_ms':5,"
 			   "'trigger':'schedule'}]");

@@ -9,7 +9,8 @@ static struct txn *txn_of(void **state)
 }
 
 /* event is JSON written with ' for ". Returns from_ms as it was changed. */
-static int64_t put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type, const char *event)
+static int64_t put_shifted(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type,
+			   const char *event, int64_t shift_ms)
 {
 	char *text = xstrdup(event);
 	int64_t from_ms = INT64_MAX;
@@ -20,10 +21,15 @@ static int64_t put(struct txn *txn, const struct line *line, int64_t spool, int6
 			*c = '"';
 	assert_ok(json_parse(text, strlen(text), &object, &err));
 	assert_ok(outage_event_check(type, object, &err));
-	assert_ok(outage_event_put(txn, line, spool, seq, type, object, &from_ms, &err));
+	assert_ok(outage_event_put(txn, line, spool, seq, type, object, shift_ms, &from_ms, &err));
 	json_decref(object);
 	free(text);
 	return from_ms;
+}
+
+static int64_t put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type, const char *event)
+{
+	return put_shifted(txn, line, spool, seq, type, event, 0);
 }
 
 /* "started-ended/down cause; …", "…" while under way. */
@@ -102,6 +108,18 @@ static void watching_becomes_the_same_ranges_in_any_order(void **state)
 			put(txn, &line, 1, 1 + n, "alive", events[(i + 2 * n) % 5]);
 		assert_watched(txn, &line, "50000-300000 302001-400000 ");
 	}
+}
+
+static void dates_can_be_shifted(void **state)
+{
+	struct txn *txn = txn_of(state);
+	struct line line = put_line(txn, "42", "line-1");
+
+	assert_int_equal(put_shifted(txn, &line, 1, 1, "outage", ENDED, 500), 1500);
+	put_shifted(txn, &line, 1, 2, "outage", "{'started_ms':20000,'cause':'dns'}", -500);
+	put_shifted(txn, &line, 1, 3, "alive", "{'started_ms':1000,'ended_ms':9000}", 500);
+	assert_outages(txn, &line, 0, "1500-9500/7000 access; 19500--1/-1 dns; ");
+	assert_watched(txn, &line, "1500-9500 ");
 }
 
 static void says_when_reliability_may_have_changed(void **state)
@@ -209,6 +227,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_later_report_replaces_one_under_way),
 		TEST(watching_becomes_the_same_ranges_in_any_order),
+		TEST(dates_can_be_shifted),
 		TEST(says_when_reliability_may_have_changed),
 		TEST(counts_who_lost_power_at_a_node),
 		TEST(lists_leaves_at_a_time),
