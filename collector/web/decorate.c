@@ -41,7 +41,7 @@ static const struct word {
 } words[] = {
 	{ "state", "state" },   { "judgement", "judgement" }, { "reason", "reason" },    { "leg", "leg" },
 	{ "defect", "defect" }, { "action", "action" },       { "what", "action" },      { "role", "role" },
-	{ "kind", "kind" },     { "cause", "cause" },         { "confidence", "confidence" },
+	{ "kind", "kind" },     { "confidence", "confidence" },
 	{ "good", "quality" },  { "reliable", "quality" },    { "quality", "quality" },
 	{ "cause", "cause" },   { "attributed_to", "whose" },
 };

@@ -9,6 +9,7 @@
 #include "collector/store/guard.h"
 #include "collector/store/incidents.h"
 #include "collector/store/measurements.h"
+#include "collector/store/outages.h"
 #include "collector/store/tickets.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -54,6 +55,7 @@ struct scenario {
 	void (*draw)(int line, int cell, char ret_letters[LEG_COUNT]);
 	const char *want;    /* incidents: "server of core opened 9, 20 proven; " by cells */
 	int tickets;         /* neither withdrawn nor, in the end, without their incident */
+	bool has_outage;
 };
 
 struct run {
@@ -123,6 +125,24 @@ static void put_measurement(struct run *run, int line, int cell, enum leg leg, c
 	assert_ok(network_note(txn, &config, &run->lines[line], &m, &err));
 }
 
+/* Everything below d3 was interrupted from 10:03 to 10:13. */
+static void put_outage(struct run *run, int line, int from, int to)
+{
+	const struct line *at = &run->lines[line];
+	int64_t from_ms = START_MS + from * CELL_MS, to_ms = START_MS + to * CELL_MS, changed_ms = INT64_MAX;
+	int64_t down_ms = START_MS + 10 * HOUR_MS + 3 * MINUTE_MS;
+	json_t *alive = json_pack("{s:I, s:I}", "started_ms", from_ms, "ended_ms", to_ms);
+	json_t *outage = json_pack("{s:I, s:I, s:s}", "started_ms", down_ms, "ended_ms", down_ms + 10 * MINUTE_MS, "cause", "access");
+
+	assert_ok(outage_event_put(&run->fixture->txn, at, 1, ++run->seq, "alive", alive, &changed_ms, &err));
+	if (line >= CANARIES && line % BRANCHES == 3 && from_ms <= down_ms && down_ms < to_ms)
+		assert_ok(outage_event_put(&run->fixture->txn, at, 1, ++run->seq, "outage", outage, &changed_ms, &err));
+	if (changed_ms != INT64_MAX)
+		assert_ok(network_note_change(&run->fixture->txn, changed_ms, &err));
+	json_decref(alive);
+	json_decref(outage);
+}
+
 /* One report: what a line measured in these cells. */
 static void report(struct run *run, int line, int from, int to)
 {
@@ -133,6 +153,8 @@ static void report(struct run *run, int line, int from, int to)
 		for (int leg = 0; leg < LEG_COUNT; leg++)
 			put_measurement(run, line, cell, (enum leg)leg, letters[leg]);
 	}
+	if (run->scenario->has_outage)
+		put_outage(run, line, from, to);
 	assert_ok(derive_fast(&run->fixture->txn, &config, &run->lines[line], START_MS + from * CELL_MS, run->now_ms, &err));
 }
 
@@ -289,7 +311,7 @@ static void draw_overload(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_overloaded_server(void **state)
 {
 	static const struct scenario scenario = {
-		"overloaded server", 1000, 32, 4, draw_overload, "server of core opened 14, proven 28; ", 0,
+		"overloaded server", 1000, 32, 4, draw_overload, "server of core opened 14, proven 28; ", 0, false,
 	};
 
 	(void)state;
@@ -306,7 +328,7 @@ static void draw_segment(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_slow_segment(void **state)
 {
 	static const struct scenario scenario = {
-		"slow segment", 200, 72, 4, draw_segment, "slow of d3b2 opened 8, proven 51; ", 4,
+		"slow segment", 200, 72, 4, draw_segment, "slow of d3b2 opened 8, proven 51; ", 4, false,
 	};
 
 	(void)state;
@@ -322,7 +344,7 @@ static void draw_upstream(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_upstream(void **state)
 {
 	static const struct scenario scenario = {
-		"upstream", 100, 28, 4, draw_upstream, "upstream of hub-ix opened 6, proven 23; ", 0,
+		"upstream", 100, 28, 4, draw_upstream, "upstream of hub-ix opened 6, proven 23; ", 0, false,
 	};
 
 	(void)state;
@@ -338,7 +360,7 @@ static void draw_core(int line, int cell, char ret_letters[LEG_COUNT])
 
 static void test_core(void **state)
 {
-	static const struct scenario scenario = { "core", 100, 28, 4, draw_core, "slow of core opened 6, proven 23; ", 0 };
+	static const struct scenario scenario = { "core", 100, 28, 4, draw_core, "slow of core opened 6, proven 23; ", 0, false };
 
 	(void)state;
 	check(&scenario);
@@ -354,7 +376,7 @@ static void draw_altered(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_altered_content(void **state)
 {
 	static const struct scenario scenario = {
-		"altered content", 100, 20, 1, draw_altered, "content-local of core opened 6, proven 15; ", 0,
+		"altered content", 100, 20, 1, draw_altered, "content-local of core opened 6, proven 15; ", 0, false,
 	};
 
 	(void)state;
@@ -370,7 +392,7 @@ static void draw_lone(int line, int cell, char ret_letters[LEG_COUNT])
 
 static void test_lone_line(void **state)
 {
-	static const struct scenario scenario = { "lone line", 50, 20, 4, draw_lone, "", 1 };
+	static const struct scenario scenario = { "lone line", 50, 20, 4, draw_lone, "", 1, false };
 	struct run run = { .scenario = &scenario };
 	void *opened;
 
@@ -386,11 +408,30 @@ static void test_lone_line(void **state)
 	fixture_close(&opened);
 }
 
+static void draw_good(int line, int cell, char ret_letters[LEG_COUNT])
+{
+	(void)line;
+	(void)cell;
+	(void)ret_letters;
+}
+
+/* Shorter than a cell: seen by looking every two sweeps. */
+static void test_outage(void **state)
+{
+	static const struct scenario scenario = {
+		"outage", 100, 48, 4, draw_good, "outage of d3 opened 40, proven 41; ", 0, true,
+	};
+
+	(void)state;
+	check(&scenario);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lone_line),  cmocka_unit_test(test_slow_segment),    cmocka_unit_test(test_upstream),
 		cmocka_unit_test(test_core),       cmocka_unit_test(test_altered_content), cmocka_unit_test(test_overloaded_server),
+		cmocka_unit_test(test_outage),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ static const struct {
 	{ "leg", leg_names },    { "judgement", judgement_names }, { "reason", reason_names }, { "reason", quality_reasons },
 	{ "defect", defects },   { "state", states },              { "quality", qualities },   { "action", actions },
 	{ "role", roles },       { "cause", causes },              { "whose", attribution_names },
-	{ "kind", incident_kind_names },  { "cause", incident_cause_names }, { "confidence", confidence_names },
+	{ "kind", incident_kind_names }, { "cause", incident_cause_names }, { "confidence", confidence_names },
 };
 
 static void every_word_has_its_message(void **state)
