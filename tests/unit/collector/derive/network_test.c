@@ -134,9 +134,9 @@ static void put_outage(struct run *run, int line, int from, int to)
 	json_t *alive = json_pack("{s:I, s:I}", "started_ms", from_ms, "ended_ms", to_ms);
 	json_t *outage = json_pack("{s:I, s:I, s:s}", "started_ms", down_ms, "ended_ms", down_ms + 10 * MINUTE_MS, "cause", "access");
 
-	assert_ok(outage_event_put(&run->fixture->txn, at, 1, ++run->seq, "alive", alive, &changed_ms, &err));
+	assert_ok(outage_event_put(&run->fixture->txn, at, 1, ++run->seq, "alive", alive, 0, &changed_ms, &err));
 	if (line >= CANARIES && line % BRANCHES == 3 && from_ms <= down_ms && down_ms < to_ms)
-		assert_ok(outage_event_put(&run->fixture->txn, at, 1, ++run->seq, "outage", outage, &changed_ms, &err));
+		assert_ok(outage_event_put(&run->fixture->txn, at, 1, ++run->seq, "outage", outage, 0, &changed_ms, &err));
 	if (changed_ms != INT64_MAX)
 		assert_ok(network_note_change(&run->fixture->txn, changed_ms, &err));
 	json_decref(alive);
