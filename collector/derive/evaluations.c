@@ -12,6 +12,7 @@
 #include "collector/store/derived.h"
 #include "collector/store/guard.h"
 #include "collector/store/incidents.h"
+#include "collector/store/maintenance.h"
 #include "collector/store/outages.h"
 
 #define FAST_MS INT64_C(120000)   /* 12.1: two sweeps */
@@ -91,6 +92,17 @@ static bool is_asked(const struct moment *moment, int view)
 	return moment->causes & 1u << sources[view].cause;
 }
 
+/* D5: announced work says nothing about what it is done on. */
+static void forget_below(void *arg, const char *id)
+{
+	const struct moment *moment = arg;
+	int node = network_find(&moment->landscape->network, id);
+
+	for (int i = 0; node != NETWORK_NONE && i < moment->landscape->line_count; i++)
+		for (int view = 0; view < VIEW_COUNT && landscape_is_below(moment->landscape, i, node); view++)
+			moment->views[view][i] = LEAF_UNKNOWN;
+}
+
 static int read_views(struct moment *moment, struct err *err)
 {
 	for (int view = 0; view < VIEW_COUNT; view++) {
@@ -102,7 +114,7 @@ static int read_views(struct moment *moment, struct err *err)
 		if (sources[view].read(moment->txn, moment->at_ms, take_leaf, moment, err) < 0)
 			return -1;
 	}
-	return 0;
+	return maintenance_nodes_at(moment->txn, moment->at_ms, forget_below, moment, err);
 }
 
 static enum leaf_state leaf_of(void *arg, enum incident_cause cause, int64_t line)
