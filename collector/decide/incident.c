@@ -295,7 +295,7 @@ static void take_blame(struct step *step, const json_t *blame)
 	take_others(step, blame, open_at(step, place));
 }
 
-/* 12.5: enough of the affected lines that anything is known about are good again. */
+/* 12.5: enough of the affected lines that anything is known about are good again. Where no line shows it, silence must do. */
 static bool is_verified(const struct evaluation *evaluation, const json_t *incident)
 {
 	enum incident_cause cause = incident_cause_of(incident);
@@ -309,6 +309,8 @@ static bool is_verified(const struct evaluation *evaluation, const json_t *incid
 		known += state != LEAF_UNKNOWN;
 		good += state == LEAF_GOOD;
 	}
+	if (!json_array_size(json_object_get(incident, "lines")))
+		return true;
 	return known > 0 && 100 * good >= evaluation->good_percent * known;
 }
 

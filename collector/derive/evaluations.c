@@ -8,15 +8,17 @@
 #include "collector/decide/guard.h"
 #include "collector/decide/incident.h"
 #include "collector/derive/cells.h"
+#include "collector/store/contact.h"
 #include "collector/store/derived.h"
 #include "collector/store/guard.h"
 #include "collector/store/incidents.h"
+#include "collector/store/maintenance.h"
 #include "collector/store/outages.h"
 
 #define FAST_MS INT64_C(120000)   /* 12.1: two sweeps */
 
 /* Where the states of leaves come from. */
-enum view { VIEW_LOCAL, VIEW_HUB, VIEW_OUTAGE, VIEW_COUNT };
+enum view { VIEW_LOCAL, VIEW_HUB, VIEW_OUTAGE, VIEW_SILENCE, VIEW_COUNT };
 
 typedef void (*leaf_visitor)(void *arg, int64_t line_number, enum leaf_state state);
 
@@ -28,6 +30,18 @@ static int read_local(struct txn *txn, int64_t at_ms, leaf_visitor visit, void *
 static int read_hub(struct txn *txn, int64_t at_ms, leaf_visitor visit, void *arg, struct err *err)
 {
 	return leaves_at(txn, LEG_HUB, at_ms, visit, arg, err);
+}
+
+/* A mass silence that holds at either end; one shorter than a cell is found by neither, and accuses nobody. */
+static int silence_exists(struct txn *txn, int64_t from_ms, int64_t to_ms, bool *ret_exist, struct err *err)
+{
+	struct silence_mass mass;
+	int found = silence_mass_at(txn, from_ms, &mass, err);
+
+	if (!found)
+		found = silence_mass_at(txn, to_ms - 1, &mass, err);
+	*ret_exist = found > 0;
+	return found < 0 ? -1 : 0;
 }
 
 /* 12.1. What the localiser is asked about has a cause; the hub's leg tells only whether lines are good again (R5). */
@@ -42,11 +56,12 @@ static const struct source {
 	[VIEW_LOCAL]  = { read_local, true, FOUND_SLOW, false, NULL },
 	[VIEW_HUB]    = { read_hub, false, FOUND_UPSTREAM, false, NULL },
 	[VIEW_OUTAGE] = { outage_leaves_at, true, FOUND_OUTAGE, true, outages_exist },
+	[VIEW_SILENCE] = { silence_leaves_at, true, FOUND_SILENCE, false, silence_exists },
 };
 
 /* What tells whether a line is good again. */
 static const enum view view_of_cause[FOUND_COUNT] = {
-	[FOUND_SLOW] = VIEW_LOCAL,          [FOUND_OUTAGE] = VIEW_OUTAGE,     [FOUND_SILENCE] = VIEW_LOCAL,
+	[FOUND_SLOW] = VIEW_LOCAL,          [FOUND_OUTAGE] = VIEW_OUTAGE,     [FOUND_SILENCE] = VIEW_SILENCE,
 	[FOUND_SERVER] = VIEW_LOCAL,        [FOUND_SERVER_PATH] = VIEW_LOCAL, [FOUND_HUB_SERVER] = VIEW_HUB,
 	[FOUND_UPSTREAM] = VIEW_HUB,        [FOUND_CONTENT_LOCAL] = VIEW_LOCAL, [FOUND_CONTENT_HUB] = VIEW_HUB,
 	[FOUND_COLLECTOR] = VIEW_LOCAL,
@@ -77,6 +92,17 @@ static bool is_asked(const struct moment *moment, int view)
 	return moment->causes & 1u << sources[view].cause;
 }
 
+/* D5: announced work says nothing about what it is done on. */
+static void forget_below(void *arg, const char *id)
+{
+	const struct moment *moment = arg;
+	int node = network_find(&moment->landscape->network, id);
+
+	for (int i = 0; node != NETWORK_NONE && i < moment->landscape->line_count; i++)
+		for (int view = 0; view < VIEW_COUNT && landscape_is_below(moment->landscape, i, node); view++)
+			moment->views[view][i] = LEAF_UNKNOWN;
+}
+
 static int read_views(struct moment *moment, struct err *err)
 {
 	for (int view = 0; view < VIEW_COUNT; view++) {
@@ -88,7 +114,7 @@ static int read_views(struct moment *moment, struct err *err)
 		if (sources[view].read(moment->txn, moment->at_ms, take_leaf, moment, err) < 0)
 			return -1;
 	}
-	return 0;
+	return maintenance_nodes_at(moment->txn, moment->at_ms, forget_below, moment, err);
 }
 
 static enum leaf_state leaf_of(void *arg, enum incident_cause cause, int64_t line)
@@ -229,10 +255,25 @@ static int blame_by_verdict(const struct moment *moment, json_t *blames, struct 
 	return rc;
 }
 
+/* Q3: silence that is the collector's own fault. */
+static int blame_collector(const struct moment *moment, json_t *blames, struct err *err)
+{
+	struct silence_mass mass;
+	int found = silence_mass_at(moment->txn, moment->at_ms, &mass, err);
+
+	if (found > 0 && mass.is_own)
+		json_array_append_new(blames, json_pack("{s:s, s:s, s:s, s:[s], s:[], s:[]}", "kind",
+							incident_kind_names[INCIDENT_COLLECTOR], "cause",
+							incident_cause_names[FOUND_COLLECTOR], "node", "collector", "class", "collector",
+							"alternatives", "lines"));
+	return found < 0 ? -1 : 0;
+}
+
 static int find_blames(struct moment *moment, json_t *blames, struct err *err)
 {
 	if (read_views(moment, err) < 0 ||
-	    (moment->causes == EVALUATION_OF_ALL && blame_by_verdict(moment, blames, err) < 0))
+	    (moment->causes == EVALUATION_OF_ALL && blame_by_verdict(moment, blames, err) < 0) ||
+	    (moment->causes & 1u << FOUND_COLLECTOR && blame_collector(moment, blames, err) < 0))
 		return -1;
 	blame_segments(moment, blames);
 	return 0;
@@ -274,6 +315,8 @@ static int evaluate_within(struct moment *moment, int64_t from_ms, int64_t to_ms
 			return -1;
 		moment->causes |= exist ? 1u << sources[view].cause : 0;
 	}
+	if (moment->causes & 1u << FOUND_SILENCE)
+		moment->causes |= 1u << FOUND_COLLECTOR;
 	for (moment->at_ms = from_ms - from_ms % FAST_MS + FAST_MS; moment->causes && moment->at_ms < to_ms; moment->at_ms += FAST_MS)
 		if (evaluate(moment, making, err) < 0)
 			return -1;

@@ -97,11 +97,13 @@ int landscape_find(const struct landscape *landscape, int64_t line_number)
 	return line ? (int)(line - landscape->lines) : -1;
 }
 
-static bool is_below(const struct network *network, int node, int upper)
+bool landscape_is_below(const struct landscape *landscape, int place, int upper)
 {
+	int node = landscape->lines[place].node;
+
 	while (node != NETWORK_NONE && node != upper)
-		node = network->above[node];
-	return node == upper;
+		node = landscape->network.above[node];
+	return node == upper && node != NETWORK_NONE;
 }
 
 static json_t *bad_lines_below(const struct landscape *landscape, const enum leaf_state *states, int node)
@@ -109,7 +111,7 @@ static json_t *bad_lines_below(const struct landscape *landscape, const enum lea
 	json_t *lines = json_array();
 
 	for (int i = 0; i < landscape->line_count; i++)
-		if (states[i] == LEAF_BAD && is_below(&landscape->network, landscape->lines[i].node, node))
+		if (states[i] == LEAF_BAD && landscape_is_below(landscape, i, node))
 			json_array_append_new(lines, json_integer(landscape->lines[i].number));
 	return lines;
 }

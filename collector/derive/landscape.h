@@ -36,6 +36,9 @@ void landscape_close(struct landscape *landscape);
 /* Its place in lines, or -1. */
 int landscape_find(const struct landscape *landscape, int64_t line_number);
 
+/* Does the line hang below the node, or from it? */
+bool landscape_is_below(const struct landscape *landscape, int place, int node);
+
 /* Which segments explain these states, one a line, and the lines behind each: [blame] as decide/incident has them; hard as
  * F1 has it. cause: "slow" …. */
 json_t *landscape_blames(const struct landscape *landscape, const enum leaf_state *states, bool hard, const char *cause);

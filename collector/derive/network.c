@@ -11,10 +11,26 @@
 #include "collector/store/derived.h"
 #include "collector/store/guard.h"
 #include "collector/store/incidents.h"
+#include "collector/store/maintenance.h"
 
 #define CELLS_MAX       500   /* of a round: what it read must not be old when it writes */
 #define EVALUATIONS_MAX 200
 #define LINES_MAX       20    /* of a writing job: reports wait for it */
+
+/* Announced work is announced before it starts, so before anything measured meanwhile arrives. */
+static int is_worked_on(struct txn *txn, const struct line *line, int64_t at_ms, bool *ret_is, struct err *err)
+{
+	json_t *windows, *window;
+	size_t i;
+
+	if (maintenance_of_line(txn, line, at_ms, &windows, err) < 0)
+		return -1;
+	*ret_is = false;
+	json_array_foreach(windows, i, window)
+		*ret_is = *ret_is || json_integer_value(json_object_get(window, "from_ms")) <= at_ms;
+	json_decref(windows);
+	return 0;
+}
 
 int network_note(struct txn *txn, const struct collector_config *config, const struct line *line, const struct measurement *m,
 		 struct err *err)
@@ -23,8 +39,13 @@ int network_note(struct txn *txn, const struct collector_config *config, const s
 	struct guard_count count = guard_count_of(m);
 	int64_t length_ms = collector_config_cell_ms(config), day_ms = config->guard.base_ms / GUARD_BASE_DAYS;
 	char branch[ID_SIZE];
+	bool worked_on;
 
 	if (!memcmp(&count, &nothing, sizeof count))
+		return 0;
+	if (is_worked_on(txn, line, m->started_ms, &worked_on, err) < 0)
+		return -1;
+	if (worked_on)
 		return 0;
 	if (branch_of_line(txn, line, branch, err) < 0 ||
 	    guard_add(txn, (enum leg)m->leg, m->started_ms - m->started_ms % length_ms, m->started_ms - m->started_ms % day_ms,

@@ -12,7 +12,7 @@
 
 enum {
 	MAINTENANCE_PUT, MAINTENANCE_GET, MAINTENANCE_END, MAINTENANCE_PAGE, MAINTENANCE_OF_LINE, LINES_BELOW, LINES_TOUCH,
-	LINES_COUNT, STATEMENT_COUNT,
+	LINES_COUNT, NODES_AT, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -32,6 +32,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[LINES_TOUCH] = BELOW " UPDATE line SET revision = (SELECT max(revision) + 1 FROM line)"
 			" WHERE node IN (SELECT node FROM below)",
 	[LINES_COUNT] = BELOW " SELECT count(*) FROM line WHERE node IN (SELECT node FROM below)",
+	[NODES_AT] = "SELECT DISTINCT node FROM maintenance WHERE from_ms <= :at_ms AND to_ms > :at_ms ORDER BY node",
 };
 
 const char *const maintenance_state_names[] = { "planned", "running", "over", "called-off", NULL };
@@ -152,6 +153,17 @@ int maintenance_of_line(struct txn *txn, const struct line *line, int64_t after_
 	*ret_windows = json_incref(json_object_get(list, "items"));
 	json_decref(list);
 	return 0;
+}
+
+int maintenance_nodes_at(struct txn *txn, int64_t at_ms, void (*visit)(void *arg, const char *node), void *arg, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[NODES_AT]);
+	int rc;
+
+	db_bind_integer(statement, ":at_ms", at_ms);
+	while ((rc = db_step(statement, err)) > 0)
+		visit(arg, db_column_text(statement, 0));
+	return rc;
 }
 
 int lines_below(struct txn *txn, const char *node, void (*visit)(void *arg, int64_t line_number), void *arg, struct err *err)

@@ -8,6 +8,7 @@
 #include "collector/derive/network.h"
 #include "collector/store/guard.h"
 #include "collector/store/incidents.h"
+#include "collector/store/maintenance.h"
 #include "collector/store/measurements.h"
 #include "collector/store/outages.h"
 #include "collector/store/tickets.h"
@@ -426,12 +427,36 @@ static void test_outage(void **state)
 	check(&scenario);
 }
 
+/* What is planned is no incident, and nobody's ticket. */
+static void test_maintenance(void **state)
+{
+	static const struct scenario scenario = { "maintenance", 100, 48, 4, draw_good, "", 0, true };
+	const struct maintenance work = {
+		.id = "m-1", .node = "d3", .announced_ms = START_MS, .from_ms = START_MS + 10 * HOUR_MS, .to_ms = START_MS + 11 * HOUR_MS,
+		.by = "olga", .note = "",
+	};
+	struct run run = { .scenario = &scenario };
+	void *opened;
+
+	(void)state;
+	fixture_open(&opened);
+	run.fixture = opened;
+	put_topology(&run.fixture->txn);
+	put_lines(&run);
+	assert_ok(maintenance_put(&run.fixture->txn, &work, &err));
+	arrive_in_order(&run);
+	assert_incidents(&run, "");
+	assert_int_equal(query(run.fixture->txn.db, "SELECT sum(valid) FROM guard_cell WHERE branch = 'd3' AND leg = 0"), 44 * 10);
+	free(run.lines);
+	fixture_close(&opened);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lone_line),  cmocka_unit_test(test_slow_segment),    cmocka_unit_test(test_upstream),
 		cmocka_unit_test(test_core),       cmocka_unit_test(test_altered_content), cmocka_unit_test(test_overloaded_server),
-		cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_outage),     cmocka_unit_test(test_maintenance),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
