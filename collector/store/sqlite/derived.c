@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "collector/store/sqlite/topology_sql.h"
 #include "collector/store/sqlite/txn.h"
 
 #define OF_LINE "client = :client AND line = :line"
@@ -47,9 +48,10 @@ static const char *const sql[STATEMENT_COUNT] = {
 		     " AND leg = :leg AND day >= :from_day AND day <= :to_day",
 	[EXEMPTIONS_DROP] = "DELETE FROM exemption WHERE leg = :leg AND from_ms >= :from_ms",
 	[EXEMPTION_PUT] = "INSERT INTO exemption (leg, from_ms, why, to_ms) VALUES (:leg, :from_ms, :why, :to_ms)",
-	/* Those of the legs. What holds for the nodes above a line is a second SELECT, to be added with UNION ALL. */
-	[EXEMPTIONS] = "SELECT from_ms, to_ms, leg, why FROM exemption WHERE to_ms > :from_ms"
-		       " ORDER BY from_ms, leg, why",
+	[EXEMPTIONS] = NODES_ABOVE " SELECT from_ms, to_ms, leg, why FROM exemption WHERE to_ms > :from_ms"
+		       " UNION ALL SELECT from_ms, to_ms, :both_legs, :maintenance FROM maintenance"
+		       " WHERE node IN (SELECT node FROM above) AND to_ms > :from_ms AND to_ms > from_ms"
+		       " ORDER BY 1, 3, 4",
 };
 
 static const char *const move_names[] = {
@@ -340,7 +342,9 @@ int exemptions_of_line(struct txn *txn, const struct line *line, int64_t from_ms
 {
 	sqlite3_stmt *statement = db_statement(txn->db, sql[EXEMPTIONS]);
 
-	(void)line;
+	db_bind_text(statement, ":node", line->node);
+	db_bind_integer(statement, ":both_legs", EXEMPT_BOTH_LEGS);
+	db_bind_integer(statement, ":maintenance", EXEMPT_MAINTENANCE);
 	db_bind_integer(statement, ":from_ms", from_ms);
 	return read_rows(statement, sizeof **ret_list, read_exemption, ret_list, ret_count, err);
 }

@@ -2,13 +2,8 @@
 
 #include "agent/base/mem.h"
 #include "collector/store/sqlite/cursor.h"
+#include "collector/store/sqlite/topology_sql.h"
 #include "collector/store/sqlite/txn.h"
-
-/* With redundant uplinks a node has several above it, and work on either may reach what hangs from it. */
-#define BELOW "WITH RECURSIVE below (node) AS (SELECT :node UNION" \
-	      " SELECT node_parent.node FROM node_parent JOIN below ON node_parent.parent = below.node)"
-#define ABOVE "WITH RECURSIVE above (node) AS (SELECT :node UNION" \
-	      " SELECT node_parent.parent FROM node_parent JOIN above ON node_parent.node = above.node)"
 
 enum {
 	MAINTENANCE_PUT, MAINTENANCE_GET, MAINTENANCE_END, MAINTENANCE_PAGE, MAINTENANCE_OF_LINE, LINES_BELOW, LINES_TOUCH,
@@ -26,12 +21,12 @@ static const char *const sql[STATEMENT_COUNT] = {
 			     " FROM maintenance LEFT JOIN node ON node.id = maintenance.node"
 			     " WHERE :after_id IS NULL OR (from_ms, maintenance.id) < (:after_ms, :after_id)"
 			     " ORDER BY from_ms DESC, maintenance.id DESC LIMIT :limit",
-	[MAINTENANCE_OF_LINE] = ABOVE " SELECT from_ms, to_ms FROM maintenance WHERE node IN (SELECT node FROM above)"
+	[MAINTENANCE_OF_LINE] = NODES_ABOVE " SELECT from_ms, to_ms FROM maintenance WHERE node IN (SELECT node FROM above)"
 				" AND to_ms > :after_ms AND to_ms > from_ms ORDER BY from_ms, to_ms",
-	[LINES_BELOW] = BELOW " SELECT number FROM line WHERE node IN (SELECT node FROM below) ORDER BY number",
-	[LINES_TOUCH] = BELOW " UPDATE line SET revision = (SELECT max(revision) + 1 FROM line)"
+	[LINES_BELOW] = NODES_BELOW " SELECT number FROM line WHERE node IN (SELECT node FROM below) ORDER BY number",
+	[LINES_TOUCH] = NODES_BELOW " UPDATE line SET revision = (SELECT max(revision) + 1 FROM line)"
 			" WHERE node IN (SELECT node FROM below)",
-	[LINES_COUNT] = BELOW " SELECT count(*) FROM line WHERE node IN (SELECT node FROM below)",
+	[LINES_COUNT] = NODES_BELOW " SELECT count(*) FROM line WHERE node IN (SELECT node FROM below)",
 	[NODES_AT] = "SELECT DISTINCT node FROM maintenance WHERE from_ms <= :at_ms AND to_ms > :at_ms ORDER BY node",
 };
 

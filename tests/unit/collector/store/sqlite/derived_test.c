@@ -1,5 +1,7 @@
 #include "collector/store/derived.h"
 
+#include "collector/store/maintenance.h"
+
 #include "collector/store/tickets.h"
 #include "tests/unit/collector/store/sqlite/fixture.h"
 
@@ -201,6 +203,32 @@ static void days_are_summed(void **state)
 	assert_int_equal(query(txn->db, "SELECT sum(cells) FROM leg_day"), 96);
 }
 
+static void planned_work_above_a_line_exempts_it(void **state)
+{
+	struct txn *txn = txn_of(state);
+	const struct node node = { .id = "b1", .kind = "building", .name = "Building 1" };
+	const struct maintenance work = { .id = "m-1", .node = "b1", .announced_ms = 5, .from_ms = 10, .to_ms = 20, .by = "anna", .note = "" };
+	struct line line = put_line(txn, "42", "line-1"), other = put_line(txn, "42", "line-2");
+	struct exemption *list;
+	size_t count;
+
+	assert_ok(node_put(txn, &node, NULL, 0, &err));
+	assert_ok(maintenance_put(txn, &work, &err));
+	assert_ok(exemptions_of_line(txn, &line, 19, &list, &count, &err));
+	assert_int_equal(count, 1);
+	assert_int_equal(list[0].why, EXEMPT_MAINTENANCE);
+	assert_int_equal(list[0].leg, EXEMPT_BOTH_LEGS);
+	assert_int_equal(list[0].from_ms, 10);
+	free(list);
+	assert_ok(exemptions_of_line(txn, &line, 20, &list, &count, &err));
+	assert_int_equal(count, 0);
+	free(list);
+	text_copy(other.node, sizeof other.node, "b2");
+	assert_ok(exemptions_of_line(txn, &other, 0, &list, &count, &err));
+	assert_int_equal(count, 0);
+	free(list);
+}
+
 static void exemptions_are_those_that_end_later(void **state)
 {
 	static const struct exemption local[] = {
@@ -236,6 +264,7 @@ int main(void)
 		CASE(states_are_kept),
 		CASE(leaves_have_a_state_at_a_time),
 		CASE(days_are_summed),
+		CASE(planned_work_above_a_line_exempts_it),
 		CASE(exemptions_are_those_that_end_later),
 	};
 
