@@ -135,11 +135,13 @@ def test_silence_means_something_or_nothing(network):
     # One line that is always on and one that is not.
     since = network.fall_silent(0, 8)
     wait_until(lambda: network.states() == {"line-0": "open"}, 60, network.log)
-    assert time.time() - since >= TICKET_AFTER_S
-    assert network.contacts() == {f"line-{n}": "silent" if n in (0, 8) else "fresh" for n in range(LINES)}
+    shown = network.person.get(f"/api/v1/tickets/{network.tickets()['line-0']['id']}").json
+    assert shown["opened_ms"] - shown["evidence"]["contact"]["last_report_ms"] == TICKET_AFTER_S * 1000
+    wait_until(lambda: network.contacts() == {f"line-{n}": "silent" if n in (0, 8) else "fresh" for n in range(LINES)}, 30,
+               network.log)
     listed = {agent["line"]: agent for agent in network.collector.json("agent", "list")["items"]}
-    assert listed["line-0"]["contact"] == "silent" and listed["line-1"]["contact"] == "fresh"
-    assert listed["line-0"]["contact_since_ms"] > since * 1000
+    assert listed["line-0"]["contact"] == "silent"
+    assert listed["line-0"]["contact_since_ms"] > shown["evidence"]["contact"]["last_report_ms"]
     assert len(network.person.get("/api/v1/agents?contact=silent").json["items"]) == 2
     page = network.person.get("/api/v1/agents?limit=8").json
     assert len(page["items"]) == 8
@@ -168,7 +170,7 @@ def test_silence_means_something_or_nothing(network):
     network.start()
     time.sleep(HOLD_S + 2)
     assert network.states() == before
-    assert set(network.contacts().values()) == {"fresh"}
+    wait_until(lambda: set(network.contacts().values()) == {"fresh"}, 30, network.log)
 
     # Most fall silent at once.
     network.fall_silent(*range(2, 8))
