@@ -68,33 +68,30 @@ static bool is_in_use(const struct sample *sample)
 	return sample->reason == REASON_BUSY || sample->reason == REASON_CONTENDED;
 }
 
-/* More than half of the newest probes met the client's own traffic. */
+/* The agent still probes, and more than half of the newest probes met the client's own traffic. */
 static int find_traffic(const struct look *look, enum leg leg, int64_t from_ms, enum verdict_reason *ret_hindrance,
 			struct err *err)
 {
 	struct sample samples[LATEST];
-	int in_use = 0, recent = 0;
+	int in_use = 0;
 	int count = samples_before(look->txn, look->line, leg, look->now_ms + 1, STREAM_ALL, samples, LATEST, err);
 
-	for (int i = 0; i < count; i++) {
-		recent += samples[i].started_ms >= from_ms;
-		in_use += samples[i].started_ms >= from_ms && is_in_use(&samples[i]);
-	}
-	if (2 * in_use > recent)
+	for (int i = 0; i < count; i++)
+		in_use += is_in_use(&samples[i]);
+	if (2 * in_use > count && samples[count - 1].started_ms >= from_ms)
 		*ret_hindrance = VERDICT_IN_USE;
 	return count < 0 ? -1 : 0;
 }
 
-/* What kept the leg from being judged within as many cells as the newest probe may be old, and as hold the newest ones. */
+/* What kept the leg from being judged, within as many cells as the newest probe may be old. */
 static int find_hindrance(const struct look *look, enum leg leg, enum verdict_reason *ret_hindrance, struct err *err)
 {
 	const struct promise *promise = &look->promises[leg];
-	int64_t from_ms = look->now_ms - (promise->rule->verdict_cells + LATEST) * promise->cell_ms;
+	int64_t from_ms = look->now_ms - promise->rule->verdict_cells * promise->cell_ms;
 
 	*ret_hindrance = VERDICT_NONE;
 	if (find_traffic(look, leg, from_ms, ret_hindrance, err) < 0)
 		return -1;
-	from_ms = look->now_ms - promise->rule->verdict_cells * promise->cell_ms;
 	return find_exemption(look, leg, from_ms, ret_hindrance, err);
 }
 

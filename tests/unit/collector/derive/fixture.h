@@ -21,6 +21,7 @@
 #include "collector/store/measurements.h"
 #include "collector/store/store.h"
 #include "collector/store/tickets.h"
+#include "tests/unit/collector/config.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS   (60 * MINUTE_MS)
@@ -28,26 +29,14 @@
 #define START_MS  (INT64_C(20000) * 24 * HOUR_MS)
 #define HUB_MS    (5 * MINUTE_MS)   /* the hub is probed so long after the local server */
 
-static struct service_plan plan = {
-	.name = "norm-2001", .local_min_bps = 240000, .hub_min_bps = 160000, .interval_ms = CELL_MS,
-};
-static const struct collector_config config = {
-	.service_plans = { .items = &plan, .count = 1 },
-	.decision = {
-		.open_bad = 8, .open_of = 12, .blind_bad = 8, .blind_of = 12, .open_span_ms = 90 * MINUTE_MS, .open_within_ms = 6 * HOUR_MS,
-		.contended_percent = 50, .close_not_good = 2, .close_of = 24, .band_not_good = 8, .band_of = 96,
-		.band_ms = 6 * HOUR_MS, .band_share_percent = 70, .band_span_ms = 24 * HOUR_MS,
-		.reopen_within_ms = 72 * HOUR_MS, .chronic_reopens = 3, .chronic_within_ms = 14 * 24 * HOUR_MS,
-		.suspect_bad = 3, .suspect_of = 4, .altered_of = 2, .intact_of = 8, .verdict_valid = 4, .verdict_cells = 2,
-	},
-	.capacity_decision = {
-		.open_bad = 3, .open_of = 4, .blind_bad = 3, .blind_of = 4, .open_span_ms = 6 * HOUR_MS, .open_within_ms = 7 * 24 * HOUR_MS,
-		.contended_percent = 50, .close_of = 3, .band_of = 96, .band_ms = 6 * HOUR_MS, .band_share_percent = 70,
-		.band_span_ms = 24 * HOUR_MS, .reopen_within_ms = 72 * HOUR_MS, .chronic_reopens = 3,
-		.chronic_within_ms = 14 * 24 * HOUR_MS, .suspect_bad = 3, .suspect_of = 4, .verdict_valid = 4,
-		.verdict_cells = 2,
-	},
-};
+static const char yaml[] = "decision: {blind_bad: 8, blind_of: 12}\n"
+			   "service_plans:\n  - {name: norm-2001, local_min: 30KB/s, hub_min: 20KB/s}\n";
+static struct collector_config config;   /* of the test that runs */
+
+static inline struct service_plan *plan(void)
+{
+	return config.service_plans.items;
+}
 
 struct fixture {
 	char directory[64];
@@ -101,6 +90,7 @@ static inline int setup(void **state)
 	char path[96];
 
 	assert_true(sodium_init() >= 0);
+	config_from_text(yaml, &config);
 	strcpy(fixture->directory, "/tmp/derive-XXXXXX");
 	assert_non_null(mkdtemp(fixture->directory));
 	snprintf(path, sizeof path, "%s/collector.db", fixture->directory);
@@ -127,6 +117,7 @@ static inline int teardown(void **state)
 	rmdir(fixture->directory);
 	json_decref(fixture->shown);
 	free(fixture);
+	collector_config_free(&config);
 	return 0;
 }
 
@@ -141,7 +132,7 @@ static inline int put(struct txn *txn, struct fixture *fixture, enum leg leg, co
 		m.leg = (int)leg;
 		strcpy(m.file, leg_names[leg]);
 		m.started_ms = from_ms + cell * CELL_MS;
-		m.threshold_bps = leg == LEG_LOCAL ? plan.local_min_bps : plan.hub_min_bps;
+		m.threshold_bps = leg == LEG_LOCAL ? plan()->local_min_bps : plan()->hub_min_bps;
 		m.kind = strchr("GB", letters[cell]) ? KIND_CAPACITY : KIND_REFERENCE;
 		m.judgement = strchr("gG", letters[cell]) ? JUDGED_GOOD : letters[cell] == 'u' ? JUDGED_SKIPPED
 			    : letters[cell] == 'a' ? JUDGED_FAILED : JUDGED_BAD;
