@@ -18,10 +18,10 @@ struct round {
 	struct txn *txn;
 	struct self_state self;
 	int64_t now_ms;
-	struct contact_row *rows;
+	struct contact_row *rows;         /* of lines that are not fresh, or were not */
 	size_t count;
 	struct silence_mass mass;         /* the newest */
-	int64_t fresh, fallen, newly_late;
+	int64_t fresh, fallen, newly_late;   /* fresh: agents */
 	int64_t left;                     /* of the mass's lines still not heard */
 	int64_t changed_from_ms;          /* INT64_MAX: nothing did that others look at */
 };
@@ -66,10 +66,8 @@ static void count_line(struct round *round, const struct contact_row *row)
 {
 	int64_t late_ms, since_ms;
 
-	if (contact_of(round, row, &since_ms) == CONTACT_FRESH) {
-		round->fresh++;
+	if (contact_of(round, row, &since_ms) == CONTACT_FRESH)
 		return;
-	}
 	late_ms = is_kept(row) && !is_back(row) ? row->late_ms : silence_late_ms(round->rule, counted_from(round, row));
 	round->fallen += late_ms > round->now_ms - silence_at_once_ms(round->rule);
 }
@@ -368,6 +366,15 @@ static int judge(struct round *round, struct err *err)
 	return count_mass(round, err) < 0 ? -1 : open_tickets(round, err);
 }
 
+static int read_lines(struct round *round, struct err *err)
+{
+	int64_t since_ms = round->now_ms - silence_late_ms(round->rule, 0);
+
+	if (contacts_count_heard(round->txn, since_ms, &round->fresh, err) < 0)
+		return -1;
+	return contacts_read(round->txn, since_ms, &round->rows, &round->count, err);
+}
+
 static bool is_held(const struct round *round)
 {
 	return round->self.looked_ms == JSON_ABSENT || silence_is_held(round->rule, round->self.listening_ms, round->now_ms);
@@ -386,7 +393,7 @@ int contact_round(struct txn *txn, void *arg, struct err *err)
 		return -1;
 	if (round.self.looked_ms != JSON_ABSENT && !round.self.faults && end_own_mass(&round, err) < 0)
 		return -1;
-	if (!is_held(&round) && (contacts_read(txn, &round.rows, &round.count, err) < 0 || judge(&round, err) < 0))
+	if (!is_held(&round) && (read_lines(&round, err) < 0 || judge(&round, err) < 0))
 		goto out;
 	if (options->changed && round.changed_from_ms != INT64_MAX && options->changed(txn, round.changed_from_ms, err) < 0)
 		goto out;

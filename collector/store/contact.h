@@ -29,9 +29,12 @@ struct contact_row {
 	int64_t returned_ms;         /* when it was heard again after that */
 };
 
-/* Every line that has an agent, by number; the caller frees. What is kept of lines that have none any more, and no ticket, is
- * dropped. */
-int contacts_read(struct txn *txn, struct contact_row **ret_rows, size_t *ret_count, struct err *err);
+/* The lines that have an agent which was not heard since, and those that something is kept of, by number; the caller frees. What is
+ * kept of lines that have no agent any more, and no ticket, is dropped. */
+int contacts_read(struct txn *txn, int64_t heard_before_ms, struct contact_row **ret_rows, size_t *ret_count, struct err *err);
+
+/* How many agents were heard since. */
+int contacts_count_heard(struct txn *txn, int64_t from_ms, int64_t *ret_agents, struct err *err);
 int contact_put(struct txn *txn, const struct contact_row *row, struct err *err);
 int contact_drop(struct txn *txn, int64_t line_number, struct err *err);
 

@@ -15,17 +15,21 @@
 #define MASS "from_ms, until_ms, agents, ended_ms, is_own"
 
 enum {
-	CONTACTS_CLEAR, CONTACTS, CONTACT_PUT, CONTACT_DROP, CONTACT_SILENT_OF, GAP_PUT, GAPS_DROP, HOUR_ADD, HOURS_DROP, HOUR_GET,
+	CONTACTS_CLEAR, CONTACTS, HEARD_COUNT, CONTACT_PUT, CONTACT_DROP, CONTACT_SILENT_OF, GAP_PUT, GAPS_DROP, HOUR_ADD, HOURS_DROP, HOUR_GET,
 	MASS_NEWEST, MASS_AT, MASS_PUT, LEAVES_AT, FACTS, BEAT, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[CONTACTS_CLEAR] = "DELETE FROM contact WHERE opened_ms IS NULL"
 			   " AND line NOT IN (SELECT line FROM agent WHERE revoked_ms IS NULL)",
-	[CONTACTS] = "SELECT number, id, always_on, heard.heard_ms, late_ms, gap_from_ms, silent_ms, opened_ms, returned_ms"
-		     " FROM (SELECT line, max(coalesce(last_report_ms, enrolled_ms)) AS heard_ms FROM agent"
-		     " WHERE revoked_ms IS NULL GROUP BY line) AS heard JOIN line ON number = heard.line"
-		     " LEFT JOIN contact ON contact.line = number ORDER BY number",
+	/* One pass over the agents, and a look at the few lines that it is about. */
+	[CONTACTS] = "SELECT line.number, line.id, always_on, (SELECT max(coalesce(last_report_ms, enrolled_ms)) FROM agent"
+		     " WHERE agent.line = line.number AND revoked_ms IS NULL) AS heard_ms, late_ms, gap_from_ms, silent_ms, opened_ms,"
+		     " returned_ms FROM (SELECT line FROM agent WHERE revoked_ms IS NULL"
+		     " AND coalesce(last_report_ms, enrolled_ms) < :before_ms UNION SELECT line FROM contact) AS away"
+		     " JOIN line ON line.number = away.line LEFT JOIN contact ON contact.line = line.number"
+		     " WHERE EXISTS (SELECT 1 FROM agent WHERE agent.line = line.number AND revoked_ms IS NULL) ORDER BY line.number",
+	[HEARD_COUNT] = "SELECT count(*) FROM agent WHERE revoked_ms IS NULL AND coalesce(last_report_ms, enrolled_ms) >= :from_ms",
 	[CONTACT_PUT] = "INSERT INTO contact (line, late_ms, gap_from_ms, silent_ms, opened_ms, returned_ms)"
 			" VALUES (:line, :late_ms, :gap_from_ms, :silent_ms, :opened_ms, :returned_ms) ON CONFLICT (line) DO UPDATE"
 			" SET late_ms = excluded.late_ms, gap_from_ms = excluded.gap_from_ms, silent_ms = excluded.silent_ms,"
@@ -46,11 +50,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 		     " VALUES (:from_ms, :until_ms, :agents, :ended_ms, :is_own) ON CONFLICT (from_ms) DO UPDATE"
 		     " SET until_ms = excluded.until_ms, agents = excluded.agents, ended_ms = excluded.ended_ms",
 	/* Silent then: kept, and not yet back or back later. Merely late is neither. */
-	[LEAVES_AT] = "SELECT number, always_on, away.late_ms, away.silent_ms FROM line LEFT JOIN"
+	[LEAVES_AT] = "SELECT line.number, always_on, away.late_ms, away.silent_ms FROM line LEFT JOIN"
 		      " (SELECT line, late_ms, silent_ms FROM contact WHERE late_ms <= :at_ms AND coalesce(returned_ms, :at_ms) >= :at_ms"
 		      " UNION ALL SELECT line, late_ms, silent_ms FROM contact_gap WHERE late_ms <= :at_ms AND returned_ms > :at_ms)"
-		      " AS away ON away.line = number WHERE EXISTS (SELECT 1 FROM agent WHERE agent.line = number"
-		      " AND enrolled_ms <= :at_ms AND (revoked_ms IS NULL OR revoked_ms > :at_ms)) ORDER BY number",
+		      " AS away ON away.line = line.number WHERE EXISTS (SELECT 1 FROM agent WHERE agent.line = line.number"
+		      " AND enrolled_ms <= :at_ms AND (revoked_ms IS NULL OR revoked_ms > :at_ms)) ORDER BY line.number",
 	[FACTS] = "SELECT from_ms, to_ms, cause FROM (SELECT type, json_extract(event, '$.started_ms') AS from_ms,"
 		  " json_extract(event, '$.ended_ms') AS to_ms, json_extract(event, '$.cause') AS cause FROM (SELECT type, event"
 		  " FROM event WHERE client = :client AND line = :line ORDER BY spool DESC, seq DESC LIMIT :limit) AS newest"
@@ -73,7 +77,7 @@ static void read_row(sqlite3_stmt *statement, struct contact_row *row)
 	text_copy(row->line, sizeof row->line, db_column_text(statement, 1));
 }
 
-int contacts_read(struct txn *txn, struct contact_row **ret_rows, size_t *ret_count, struct err *err)
+int contacts_read(struct txn *txn, int64_t heard_before_ms, struct contact_row **ret_rows, size_t *ret_count, struct err *err)
 {
 	sqlite3_stmt *statement = db_statement(txn->db, sql[CONTACTS_CLEAR]);
 	struct contact_row *rows = NULL;
@@ -83,6 +87,7 @@ int contacts_read(struct txn *txn, struct contact_row **ret_rows, size_t *ret_co
 	if (db_run(statement, err) < 0)
 		return -1;
 	statement = db_statement(txn->db, sql[CONTACTS]);
+	db_bind_integer(statement, ":before_ms", heard_before_ms);
 	while ((rc = db_step(statement, err)) > 0) {
 		if (count == size) {
 			size = size ? 2 * size : 64;
@@ -96,6 +101,17 @@ int contacts_read(struct txn *txn, struct contact_row **ret_rows, size_t *ret_co
 	}
 	*ret_rows = rows;
 	*ret_count = count;
+	return 0;
+}
+
+int contacts_count_heard(struct txn *txn, int64_t from_ms, int64_t *ret_agents, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[HEARD_COUNT]);
+
+	db_bind_integer(statement, ":from_ms", from_ms);
+	if (db_step(statement, err) < 0)
+		return -1;
+	*ret_agents = db_column_integer(statement, 0);
 	return 0;
 }
 

@@ -437,6 +437,24 @@ static void test_revoked_agents_are_not_missed(void **state)
 	assert_int_equal(query(txn_of()->db, "SELECT count(*) FROM contact"), 0);
 }
 
+/* A host was replaced, and its agent left as it was. */
+static void test_line_is_heard_by_any_of_its_agents(void **state)
+{
+	unsigned char hash[TOKEN_HASH_BYTES] = { 100 }, key[PUBLIC_KEY_BYTES] = { 100 };
+	struct enrolment enrolment = { hash, key, "another", "host", "0.1.0", START_MS };
+	struct agent old = bench->agents[0];
+
+	(void)state;
+	assert_ok(token_put(txn_of(), hash, "line-0", START_MS, START_MS + HOUR_MS, &err));
+	assert_ok(agent_enrol(txn_of(), &enrolment, &bench->agents[0], &err));
+	assert_ok(agent_heard(txn_of(), &old, 1, START_MS + MINUTE_MS, &err));
+	pass(120);
+	assert_tickets("");
+	fall_silent(0, 1);
+	pass(60);
+	assert_tickets("line-0 no-contact open");
+}
+
 static void test_describes_an_agent(void **state)
 {
 	static const struct {
@@ -475,6 +493,7 @@ int main(void)
 		CASE(test_before_the_first_look_nothing_is_judged),
 		CASE(test_silent_line_is_unmeasured),
 		CASE(test_revoked_agents_are_not_missed),
+		CASE(test_line_is_heard_by_any_of_its_agents),
 		cmocka_unit_test(test_describes_an_agent),
 	};
 
