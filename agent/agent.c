@@ -145,11 +145,23 @@ static int open_keeper(struct agent *agent, struct err *err)
 	return rc;
 }
 
+static void on_tend(uv_timer_t *timer);
+
+/* Trouble brings the next look nearer. */
+static void set_tend(struct agent *agent)
+{
+	uint64_t wait_ms = (uint64_t)keeper_wait_ms(agent->keeper);
+
+	if (!agent->is_stopping && (!uv_is_active((uv_handle_t *)&agent->tend) || uv_timer_get_due_in(&agent->tend) > wait_ms))
+		uv_timer_start(&agent->tend, on_tend, wait_ms, 0);
+}
+
 static void append(struct agent *agent, const char *type, int64_t at_ms, json_t *members)
 {
 	struct spool_event event = { .boot = agent->boot, .type = type, .at_ms = at_ms, .members = members };
 
 	keeper_append(agent->keeper, &event);
+	set_tend(agent);
 	json_decref(members);
 }
 
@@ -347,6 +359,7 @@ static void on_tend(uv_timer_t *timer)
 
 	if (!prober_is_measuring(agent->prober))
 		keeper_tend(agent->keeper);
+	set_tend(agent);
 }
 
 static void stop_loop(struct agent *agent);
@@ -422,7 +435,7 @@ static void start_handles(struct agent *agent)
 	uv_signal_start(&agent->interrupt, on_signal, SIGINT);
 	if (watchdog_ms)
 		uv_timer_start(&agent->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
-	uv_timer_start(&agent->tend, on_tend, KEEPER_TRY_MS, KEEPER_TRY_MS);
+	set_tend(agent);
 	wake(agent);
 }
 

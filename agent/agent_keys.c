@@ -176,7 +176,7 @@ const struct key agent_keys[] = {
 	{ .name = "schedule", .type = KEY_MAP, .children = schedule_rows, .help = "how often" },
 	{ .name = "watch", .type = KEY_MAP, .children = watch_rows, .help = "how the line is watched for interruptions" },
 	{ .name = "capacity", .type = KEY_MAP, .children = capacity_rows, .help = "how much measuring may take" },
-	{ .name = "server_busy", .type = KEY_MAP, .children = busy_rows, .help = "which file servers are too busy to measure with" },
+	{ .name = "server_busy", .type = KEY_MAP, .children = busy_rows, .help = "from which load on a file server is too busy" },
 	{ .name = "log", .type = KEY_MAP, .children = log_rows, .help = "what goes to the journal" },
 	END,
 };

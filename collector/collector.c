@@ -13,6 +13,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/notify.h"
 #include "collector/api/api.h"
+#include "collector/derive/contact.h"
 #include "collector/derive/rollup.h"
 #include "collector/http/server.h"
 #include "collector/http/tls.h"
@@ -32,7 +33,7 @@
 #define PRUNE_ROWS      500
 
 enum { ON_TERM, ON_INT, SIGNAL_COUNT };
-enum { ROUND_PRUNE, ROUND_COUNT };
+enum { ROUND_PRUNE, ROUND_CONTACT, ROUND_COUNT };
 
 struct collector {
 	const struct collector_options *options;
@@ -48,6 +49,7 @@ struct collector {
 	struct tls_context *tls;
 	struct http_server *server;
 	struct network_watch *network;
+	struct contact_options contact;
 	struct round table[ROUND_COUNT];
 	struct rounds *rounds;
 	bool has_handles;
@@ -147,9 +149,22 @@ static void start_handles(struct collector *collector)
 	collector->has_handles = true;
 }
 
+static struct self_state read_self(void *arg)
+{
+	return self_check_state(arg);
+}
+
 static void start_rounds(struct collector *collector)
 {
+	const struct collector_config *config = collector->options->config;
+
+	collector->contact = (struct contact_options){
+		.config = config, .clock = collector->clock, .self = read_self, .self_arg = collector->self_check,
+	};
 	collector->table[ROUND_PRUNE] = (struct round){ "prune", PRUNE_EVERY_MS, prune, collector };
+	collector->table[ROUND_CONTACT] = (struct round){
+		"contact", config->silence.check_every_ms, contact_round, &collector->contact,
+	};
 	collector->rounds = rounds_start(&collector->loop, collector->store, collector->table, ROUND_COUNT);
 }
 

@@ -55,7 +55,8 @@ bool answer_server_is_busy(const struct transfer_result *result, const struct bu
 {
 	const char *load = result->headers[HEADER_LOAD];
 
-	return result->http_status == 503 || result->http_status == 429 || reaches(stated_percent(load, "nic"), limits->nic_percent) ||
+	return result->http_status == 503 || result->http_status == 429 ||
+	       reaches(stated_percent(load, "nic"), limits->nic_percent) ||
 	       reaches(stated_percent(load, "cpu"), limits->cpu_percent);
 }
 

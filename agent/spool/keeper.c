@@ -10,12 +10,12 @@
 #include "agent/base/mem.h"
 #include "agent/spool/spool_room.h"
 
-#define ROUNDS_A_READ 6
+#define TRY_MS  10000
+#define LOOK_MS 30000   /* a file that was damaged or removed while nothing was stored */
 
 struct keeper {
 	struct spool *spool;
 	struct clock clock;
-	unsigned int rounds;       /* of keeper_tend, without trouble */
 	bool is_failing;
 	struct err why;
 	int64_t since_ms;          /* since when it is */
@@ -149,18 +149,17 @@ static int try_to_store(struct keeper *keeper, struct err *err)
 	return spool_recover(keeper->spool, err) < 0 ? -1 : store_held(keeper, err);
 }
 
-/* What shows only when it is read may wait a minute; what is held may not. */
-static bool needs_care(struct keeper *keeper)
-{
-	return keeper->count || keeper->is_failing || spool_needs_recovery(keeper->spool) || keeper->rounds++ % ROUNDS_A_READ == 0;
-}
-
 void keeper_tend(struct keeper *keeper)
 {
 	struct err err;
 
-	if (needs_care(keeper) && try_to_store(keeper, &err) < 0)
+	if (try_to_store(keeper, &err) < 0)
 		note_trouble(keeper, &err);
+}
+
+int64_t keeper_wait_ms(const struct keeper *keeper)
+{
+	return keeper->is_failing ? TRY_MS : LOOK_MS;
 }
 
 void keeper_append(struct keeper *keeper, const struct spool_event *event)

@@ -37,10 +37,7 @@ struct spool *spool_new(const char *path, int64_t max_bytes, const struct random
  * with ERR_UNSUPPORTED (made by a newer version), else ERR_IO: later it may work. */
 int spool_recover(struct spool *spool, struct err *err);
 
-/* Whether the file in use was removed, or has shown itself damaged, or there is none. Does not read it. */
-bool spool_needs_recovery(const struct spool *spool);
-
-/* spool_new and spool_recover. */
+/* Both of the above. */
 int spool_open(const char *path, int64_t max_bytes, const struct random_source *random, struct spool **ret_spool,
 	       struct err *err);
 

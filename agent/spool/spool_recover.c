@@ -95,17 +95,12 @@ static bool is_in_place(const struct spool *spool)
 	return stat(spool->path, &file) == 0 && file.st_ino == spool->file.st_ino && file.st_dev == spool->file.st_dev;
 }
 
-bool spool_needs_recovery(const struct spool *spool)
-{
-	return !spool->db || spool->is_damaged || !is_in_place(spool);
-}
-
 static bool is_sound(struct spool *spool)
 {
 	struct spool_state state;
 	struct err ignored;
 
-	return !spool_needs_recovery(spool) && spool_state(spool, &state, &ignored) == 0 && !spool->is_damaged;
+	return spool->db && is_in_place(spool) && spool_state(spool, &state, &ignored) == 0 && !spool->is_damaged;
 }
 
 static const char *uuid_before(const struct spool *spool)

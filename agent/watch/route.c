@@ -1,5 +1,5 @@
-/* rtnetlink in short: a request names what is asked for; the answer is one message, or a run that ends with NLMSG_DONE; each message
- * is a fixed struct followed by attributes (type, length, value). */
+/* rtnetlink in short: a request names what is asked for; the answer is one message, or a run that ends with NLMSG_DONE; each
+ * message is a fixed struct followed by attributes (type, length, value). */
 #include "agent/watch/route.h"
 
 #include <errno.h>

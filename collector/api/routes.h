@@ -23,6 +23,7 @@ int session_end(struct api_call *call, struct txn *txn, struct err *err);
 int login_show(struct api_call *call, struct txn *txn, struct err *err);
 int home_show(struct api_call *call, struct txn *txn, struct err *err);
 
+int agents_read(struct api_call *call, struct txn *txn, struct err *err);
 int clients_read(struct api_call *call, struct txn *txn, struct err *err);
 int client_read(struct api_call *call, struct txn *txn, struct err *err);
 int measurements_read(struct api_call *call, struct txn *txn, struct err *err);

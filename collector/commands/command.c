@@ -10,7 +10,7 @@
 #include "agent/base/column.h"
 
 #define CONFIG_PATH "/etc/plumbline/collector.yaml"
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 10
 #define EXIT_CODE_USAGE 2
 
 int command_fail(const char *where, const struct err *err)

@@ -117,10 +117,10 @@ unsigned silence_own_faults(const struct silence_rule *rule, const struct own_fa
 
 void silence_self_look(const struct silence_rule *rule, struct self_state *self, unsigned faults, int64_t now_ms)
 {
-	int64_t unheard_ms = self->failing_ms == JSON_ABSENT ? 0 : now_ms - self->failing_ms;
-	int64_t unseen_ms = self->looked_ms == JSON_ABSENT ? 0 : now_ms - self->looked_ms - rule->check_every_ms;
+	bool is_over = !faults && self->failing_ms != JSON_ABSENT && now_ms - self->failing_ms > rule->report_ms;
+	bool was_away = self->looked_ms != JSON_ABSENT && now_ms - self->looked_ms > rule->check_every_ms + rule->report_ms;
 
-	if (unheard_ms > rule->report_ms || unseen_ms > rule->report_ms || faults & 1u << OWN_CLOCK)
+	if (is_over || was_away || faults & 1u << OWN_CLOCK)
 		self->listening_ms = now_ms;
 	if (!faults)
 		self->failing_ms = JSON_ABSENT;

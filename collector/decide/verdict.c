@@ -69,7 +69,7 @@ static enum value judge_leg(const struct line_facts *facts, enum leg which, int6
 	else if (!facts->has_plan)
 		*ret_reason = VERDICT_NO_PLAN;
 	else
-		*ret_reason = doubt_leg(leg, now_ms);
+		*ret_reason = facts->is_silent ? VERDICT_SILENT : doubt_leg(leg, now_ms);
 	if (*ret_reason == VERDICT_NONE)
 		return VALUE_GOOD;
 	if (facts->has_agent && facts->has_plan && leg->hindrance != VERDICT_NONE)

@@ -25,7 +25,7 @@ enum verdict_reason {
 	VERDICT_NO_AGENT,             /* unmeasured: */
 	VERDICT_NO_PLAN,
 	VERDICT_TOO_FEW,              /* fewer valid probes than V1 asks for */
-	VERDICT_SILENT,               /* the newest valid probe is older than 2 cells */
+	VERDICT_SILENT,               /* its agent is (Q1), or the newest valid probe is older than 2 cells */
 	VERDICT_UNDECIDED,            /* too many are not good to be good, too few are bad for a defect */
 	VERDICT_LITTLE_WATCHED,       /* for too little of the time to call it reliable (V2) */
 	VERDICT_IN_USE,               /* the client fills the line whenever it is probed (K1, K2) */
@@ -47,6 +47,7 @@ struct leg_facts {
 
 struct line_facts {
 	bool has_agent, has_plan;     /* without a plan, promised means nothing */
+	bool is_silent;               /* the agent, at the last round (Q1) */
 	struct leg_facts legs[LEG_COUNT];
 	enum value reliable;          /* V2 */
 };

@@ -107,23 +107,22 @@ static bool is_opening(const struct move *move)
 /* What opens again while nobody has closed it is the same defect, whichever move says so. */
 static void cut_into_episodes(struct history *history)
 {
-	int64_t opened_ms = 0;
+	struct episode *last = NULL;
+	int64_t last_opened_ms = 0;
 
 	history->episodes = xcalloc(history->count + 1, sizeof *history->episodes);
 	for (size_t i = 0; i < history->count; i++) {
 		const struct move *move = &history->moves[i];
-		struct episode *last = &history->episodes[history->episode_count] - 1;
 
-		if (!history->episode_count ||
-		    (move->what == MOVE_OPEN && closed_between(history, opened_ms, move->at_ms))) {
-			if (history->episode_count)
+		if (!last || (move->what == MOVE_OPEN && closed_between(history, last_opened_ms, move->at_ms))) {
+			if (last)
 				last->until_ms = move->at_ms;
-			*++last = (struct episode){ .moves = move, .until_ms = INT64_MAX };
-			history->episode_count++;
+			last = &history->episodes[history->episode_count++];
+			*last = (struct episode){ .moves = move, .until_ms = INT64_MAX };
 		}
 		last->count++;
 		if (is_opening(move))
-			opened_ms = move->at_ms;
+			last_opened_ms = move->at_ms;
 	}
 }
 

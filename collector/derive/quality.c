@@ -6,6 +6,7 @@
 #include "collector/decide/verdict.h"
 #include "collector/derive/promise.h"
 #include "collector/derive/reliable.h"
+#include "collector/store/contact.h"
 #include "collector/store/derived.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
@@ -182,7 +183,8 @@ int quality_of_line(struct txn *txn, const struct collector_config *config, cons
 	int coverage, rc = -1;
 
 	promises_of_line(config, line, look.promises);
-	if (reliability_of_line(txn, config, line, now_ms, &reliability, err) < 0)
+	if (reliability_of_line(txn, config, line, now_ms, &reliability, err) < 0 ||
+	    contact_is_silent(txn, line, &facts.is_silent, err) < 0)
 		return -1;
 	facts.reliable = reliability.value;
 	if (load_fold(&look, err) == 0 && find_facts(&look, &facts, &coverage, err) == 0 &&

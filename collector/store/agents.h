@@ -46,8 +46,15 @@ int agent_get(struct txn *txn, const char *id, struct agent *ret_agent, struct e
 int line_has_agent(struct txn *txn, const struct line *line, bool *ret_has, struct err *err);
 int agent_revoke(struct txn *txn, const char *id, int64_t now_ms, struct err *err);
 
-/* {"items": [{id, line, host, version, enrolled_ms, last_report_ms, revoked_ms, copied_ms}]} by id. */
-int agents_list(struct txn *txn, json_t **ret_agents, struct err *err);
+struct agent_filter {
+	/* Those that are not revoked and were heard within from_ms <= t < before_ms; enrolling counts. 0 and 0: all. */
+	int64_t heard_from_ms, heard_before_ms;
+	const char *cursor;          /* from an earlier page, or NULL */
+	int64_t limit;               /* 1 to 500; 0: all of them */
+};
+
+/* {"items": [{id, line, host, version, enrolled_ms, last_report_ms, revoked_ms, copied_ms}], "cursor"} by id. */
+int agents_list(struct txn *txn, const struct agent_filter *filter, json_t **ret_page, struct err *err);
 
 /* Keeps a report as it came (bytes compressed as they are, digest, signature). copied: from an older generation, kept
  * apart, and the agent is marked. */

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -67,6 +68,15 @@ static double seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Processor time of the process that ended. */
+static double wait_for(pid_t pid)
+{
+	struct rusage used;
+
+	wait4(pid, NULL, 0, &used);
+	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
 }
 
 static void fill_measurement(struct measurement *m, int64_t seq)
@@ -286,9 +296,17 @@ static pid_t start_collector(const char *program, const char *dir, int port)
 	return pid;
 }
 
-/* Rows per second through HTTP, of measurements that begin so many days ago. */
-static double run_collector(const char *program, const char *dir, int reports, int connections, int64_t days_ago, double *ret_longest_s)
+/* How the collector did. */
+struct run {
+	double rate;                 /* rows per second */
+	double longest_s;            /* that an answer took */
+	double cpu_s;                /* of its processor time, for each report */
+};
+
+/* Takes measurements that begin so many days ago through HTTP. */
+static struct run run_collector(const char *program, const char *dir, int reports, int connections, int64_t days_ago)
 {
+	struct run run = { 0 };
 	struct sender senders[CONNECTIONS_MAX] = { 0 };
 	pthread_t threads[CONNECTIONS_MAX];
 	char database[512];
@@ -312,14 +330,15 @@ static double run_collector(const char *program, const char *dir, int reports, i
 		pthread_join(threads[i], NULL);
 	took = seconds() - started;
 	kill(pid, SIGTERM);
-	waitpid(pid, NULL, 0);
+	run.cpu_s = wait_for(pid) / reports;
 	for (int i = 0; i < connections; i++) {
 		free_requests(&senders[i]);
-		if (senders[i].longest_s > *ret_longest_s)
-			*ret_longest_s = senders[i].longest_s;
+		if (senders[i].longest_s > run.longest_s)
+			run.longest_s = senders[i].longest_s;
 	}
 	unlink(database);
-	return reports / connections * connections * ROWS_PER_REPORT / took;
+	run.rate = reports / connections * connections * ROWS_PER_REPORT / took;
+	return run;
 }
 
 /* The row-th of those that the connections' agents send in turn, a report each. */
@@ -398,14 +417,16 @@ enum { HTTP, PRUNED, POSTGRES, BIG, SMALL, WAYS };
 
 /* Each connection sends a line's reports of 20 measurements, of two legs: 2.5 hours. */
 static void run_round(const char *program, const char *dir, int reports, int connections, double ret_rates[WAYS],
-		      double longest_s[WAYS])
+		      struct run ret_runs[PRUNED + 1])
 {
 	int64_t days = reports / connections * INT64_C(10) * INTERVAL_MS / DAY_MS + 1;
 	int64_t rows = (int64_t)reports * ROWS_PER_REPORT;
 	struct postgres *postgres;
 
-	ret_rates[HTTP] = run_collector(program, dir, reports, connections, days, &longest_s[HTTP]);
-	ret_rates[PRUNED] = run_collector(program, dir, reports, connections, days + 200, &longest_s[PRUNED]);
+	ret_runs[HTTP] = run_collector(program, dir, reports, connections, days);
+	ret_runs[PRUNED] = run_collector(program, dir, reports, connections, days + 200);
+	ret_rates[HTTP] = ret_runs[HTTP].rate;
+	ret_rates[PRUNED] = ret_runs[PRUNED].rate;
 	postgres = postgres_start(dir);
 	ret_rates[POSTGRES] = postgres_store(postgres, rows, ROWS_PER_REPORT, fill_row);
 	postgres_stop(postgres);
@@ -431,7 +452,7 @@ int main(int argc, char **argv)
 		[SMALL] = "bare SQLite writer, one commit per report",
 	};
 	int reports = argument(argc, argv, 2, 4000), connections = argument(argc, argv, 3, 16), rounds = argument(argc, argv, 4, 5);
-	double rates[WAYS][ROUNDS_MAX], ratios[WAYS][ROUNDS_MAX], longest_s[WAYS] = { 0 };
+	double rates[WAYS][ROUNDS_MAX], ratios[WAYS][ROUNDS_MAX], longest_ms[PRUNED + 1] = { 0 }, cpu_us[ROUNDS_MAX];
 
 	if (argc < 2 || connections < 1 || connections > CONNECTIONS_MAX || rounds < 1 || rounds > ROUNDS_MAX || sodium_init() < 0) {
 		fprintf(stderr, "usage: ingest_bench COLLECTOR [REPORTS [CONNECTIONS [ROUNDS]]]\n");
@@ -439,12 +460,17 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < rounds; i++) {
 		char dir[] = "/var/tmp/plumbline-bench-XXXXXX";
+		struct run runs[PRUNED + 1];
 		double round[WAYS];
 
 		if (!mkdtemp(dir))
 			end("mkdtemp", NULL);
-		run_round(argv[1], dir, reports, connections, round, longest_s);
+		run_round(argv[1], dir, reports, connections, round, runs);
 		remove_dir(dir);
+		cpu_us[i] = runs[HTTP].cpu_s * 1e6;
+		for (int way = HTTP; way <= PRUNED; way++)
+			if (runs[way].longest_s * 1e3 > longest_ms[way])
+				longest_ms[way] = runs[way].longest_s * 1e3;
 		for (int way = 0; way < WAYS; way++) {
 			rates[way][i] = round[way];
 			ratios[way][i] = round[HTTP] / round[way];
@@ -452,10 +478,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "round %d: HTTP %.0f rows/s, PostgreSQL %.0f, bare 1000 a commit %.0f, bare a commit per report %.0f\n", i + 1,
 			round[HTTP], round[POSTGRES], round[BIG], round[SMALL]);
 	}
-	printf("stored durably through HTTP, %d connections, signed reports of %d: %.0f rows/s, longest answer %.0f ms\n", connections,
-	       ROWS_PER_REPORT, median(rates[HTTP], rounds), longest_s[HTTP] * 1e3);
+	printf("stored durably through HTTP, %d connections, signed reports of %d: %.0f rows/s, %.0f us of processor time a report, longest answer %.0f ms\n",
+	       connections, ROWS_PER_REPORT, median(rates[HTTP], rounds), median(cpu_us, rounds), longest_ms[HTTP]);
 	printf("the same while rolling up and dropping them, older than is kept: %.0f rows/s, longest answer %.0f ms\n",
-	       median(rates[PRUNED], rounds), longest_s[PRUNED] * 1e3);
+	       median(rates[PRUNED], rounds), longest_ms[PRUNED]);
 	for (int way = POSTGRES; way < WAYS; way++)
 		printf("%s: %.0f rows/s; ratio %.2f\n", names[way], median(rates[way], rounds), median(ratios[way], rounds));
 	return 0;

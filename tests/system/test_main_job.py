@@ -156,6 +156,9 @@ def test_slow_line_gets_one_ticket_and_its_recovery_is_proven(root, build, tmp_p
         keys = [(m["line"], m["leg"], m["started_ms"]) for m in stored]
         assert len(keys) == len(set(keys))
         assert made - 4 <= len(keys) <= made   # the last ones may still be in the spool
+        history = [json.loads(line) for line in story.collector.command("export", "history").stdout.splitlines()]
+        assert [(m["line"], m["defect"], m["what"]) for m in history] == [
+            ("line-b", "slow-local", "open"), ("line-b", "slow-local", "prove")]
         assert statuses == [0, 0, 0] and is_clean(story.log()), story.log()
 
 

@@ -80,18 +80,18 @@ static bool transaction_is_lost(struct db *db)
 	return sqlite3_get_autocommit(db_handle(db));
 }
 
+/* Around every job: prepared once, unlike what db_execute runs. */
+static int execute(struct db *db, const char *sql, struct err *err)
+{
+	return db_run(db_statement(db, sql), err);
+}
+
 static void roll_back(struct db *db)
 {
 	struct err ignored;
 
 	if (!transaction_is_lost(db))
-		db_execute(db, "ROLLBACK", &ignored);
-}
-
-/* Around every job: prepared once, unlike what db_execute runs. */
-static int execute(struct db *db, const char *sql, struct err *err)
-{
-	return db_run(db_statement(db, sql), err);
+		execute(db, "ROLLBACK", &ignored);
 }
 
 static void run_job(struct db *db, struct job *job)

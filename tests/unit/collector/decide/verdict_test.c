@@ -139,6 +139,33 @@ static void test_hindrance(void **state)
 	}
 }
 
+/* Q1: without news a line is neither good nor bad; what was found before stands. */
+static void test_agent_is_silent(void **state)
+{
+	static const struct {
+		const char *name;
+		bool defective;
+		const char *good, *reason;
+	} silent[] = {
+		{ "its newest probes were good", false, "unmeasured", "silent" },
+		{ "its defect is not proven", true, "bad", "slow-local" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++) {
+		struct sample samples[64];
+		struct line_facts facts = {
+			.has_agent = true, .has_plan = true, .is_silent = true, .reliable = VALUE_GOOD,
+			.legs = { { true, &rule, CELL_MS, silent[i].defective, VERDICT_NONE, samples, draw(G, NEWEST, samples) } },
+		};
+		struct verdict got = verdict_line(&facts, NOW_MS);
+
+		print_message("%s\n", silent[i].name);
+		assert_string_equal(value_names[got.good], silent[i].good);
+		assert_string_equal(verdict_reason_names[got.reason], silent[i].reason);
+	}
+}
+
 static const struct {
 	const char *name;
 	int64_t begin_cell, newest_cell;   /* before this one */
@@ -178,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_hindrance),
+		cmocka_unit_test(test_agent_is_silent),
 		cmocka_unit_test(test_coverage),
 	};
 

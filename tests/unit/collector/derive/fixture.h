@@ -29,7 +29,8 @@
 #define START_MS  (INT64_C(20000) * 24 * HOUR_MS)
 #define HUB_MS    (5 * MINUTE_MS)   /* the hub is probed so long after the local server */
 
-static const char yaml[] = "service_plans:\n  - {name: norm-2001, local_min: 30KB/s, hub_min: 20KB/s}\n";
+static const char yaml[] = "decision: {blind_bad: 8, blind_of: 12}\n"
+			   "service_plans:\n  - {name: norm-2001, local_min: 30KB/s, hub_min: 20KB/s}\n";
 static struct collector_config config;   /* of the test that runs */
 
 static inline struct service_plan *plan(void)

@@ -72,6 +72,42 @@ static void enrols_once(void **state)
 	assert_fails(token_put(txn, other_token, "line-2", NOW, NOW, &err), ERR_NOT_FOUND, "line line-2: unknown");
 }
 
+/* Agent a is revoked and was heard at NOW + 9, b only enrolled at NOW. */
+static void check_pages(struct txn *txn)
+{
+	static const struct {
+		const char *name;
+		int64_t heard_from_ms, heard_before_ms;
+		const char *ids;
+	} cases[] = {
+		{ "all, a page each", 0, 0, "a b " },
+		{ "heard since then: the revoked one does not count", NOW + 1, NOW + 100, "" },
+		{ "not heard since then", 0, NOW + 1, "b " },
+		{ "up to then", 0, NOW, "" },
+	};
+	struct agent_filter bad = { .cursor = "WzFd", .limit = 1 };
+	json_t *page;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct agent_filter filter = { cases[i].heard_from_ms, cases[i].heard_before_ms, NULL, 1 };
+		char ids[64] = "", cursor[256];
+
+		do {
+			assert_ok(agents_list(txn, &filter, &page, &err));
+			read_ids(page, ids + strlen(ids), sizeof ids - strlen(ids));
+			filter.cursor = json_string_value(json_object_get(page, "cursor"));
+			if (filter.cursor) {
+				text_copy(cursor, sizeof cursor, filter.cursor);
+				filter.cursor = cursor;
+			}
+			json_decref(page);
+		} while (filter.cursor);
+		print_message("%s\n", cases[i].name);
+		assert_string_equal(ids, cases[i].ids);
+	}
+	assert_fails(agents_list(txn, &bad, &page, &err), ERR_INPUT, "cursor: is not from an earlier page");
+}
+
 static void lists_and_revokes(void **state)
 {
 	struct txn *txn = txn_of(state);
@@ -94,11 +130,12 @@ static void lists_and_revokes(void **state)
 	assert_int_equal(agent.revoked_ms, NOW + 10);
 	assert_int_equal(agent.generation, 5);
 	assert_fails(agent_get(txn, "c", &agent, &err), ERR_NOT_FOUND, "agent c: unknown");
-	assert_ok(agents_list(txn, &shown, &err));
-	assert_json(shown, "{'items':[{'enrolled_ms':1763800000001,'host':'host','id':'a','last_report_ms':1763800000009,"
+	assert_ok(agents_list(txn, &(struct agent_filter){ 0 }, &shown, &err));
+	assert_json(shown, "{'cursor':null,'items':[{'enrolled_ms':1763800000001,'host':'host','id':'a','last_report_ms':1763800000009,"
 			   "'line':'line-1','revoked_ms':1763800000010,'version':'0.1.0'},"
 			   "{'enrolled_ms':1763800000000,'host':'host','id':'b','line':'line-1','version':'0.1.0'}]}");
 	json_decref(shown);
+	check_pages(txn);
 	assert_ok(client_get(txn, "42", &shown, &err));
 	assert_string_equal(json_string_value(json_object_get(
 		json_array_get(json_object_get(shown, "lines"), 0), "agent")), "b");
