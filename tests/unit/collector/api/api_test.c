@@ -26,6 +26,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "collector/api/auth.h"
+#include "collector/store/incidents.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
 
@@ -110,6 +111,19 @@ static int add_ticket(struct txn *txn, const char *id, enum defect defect, struc
 	}
 	json_decref(evidence);
 	return rc;
+}
+
+/* Of the ticket's line, as the fold leaves it. */
+static int add_incident(struct txn *txn, void *arg, struct err *err)
+{
+	json_t *incidents = json_pack("[{s:s, s:s, s:s, s:s, s:s, s:[s], s:[], s:i, s:I, s:I, s:I, s:[], s:[i]}]", "id", "I-1", "key", "k",
+				      "kind", "segment", "cause", "slow", "node", "core", "class", "core", "alternatives", "margin", 18,
+				      "from_ms", NOW_MS - 2000, "opened_ms", NOW_MS - 1000, "last_ms", NOW_MS - 500, "moves", "lines", 1);
+	int rc = incidents_replace(txn, 0, NOW_MS, incidents, NOW_MS, err);
+
+	(void)arg;
+	json_decref(incidents);
+	return rc < 0 ? -1 : incidents_adopt_tickets(txn, 0, err);
 }
 
 static int fill(struct txn *txn, void *arg, struct err *err)
@@ -753,6 +767,43 @@ static void test_ticket_moves(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_array_get(custody, 2), "cause")), "splitter");
 }
 
+static void test_incidents(void **state)
+{
+	struct visitor tech = log_in("tech"), viewer = log_in("viewer");
+	const json_t *node;
+
+	(void)state;
+	in_store(add_incident, NULL);
+	assert_int_equal(get(&viewer, "/api/v1/incidents?state=open"), 200);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 1);
+	assert_int_equal(get(&viewer, "/api/v1/incidents?state=ajar"), 400);
+	assert_int_equal(get(&viewer, "/api/v1/incidents/I-9"), 404);
+	assert_int_equal(get(&viewer, "/incidents"), 200);
+	assert_int_equal(get(&viewer, "/incidents/I-1"), 200);
+	assert_int_equal(get(&viewer, "/api/v1/tickets?incident=I-1"), 200);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 1);
+	assert_int_equal(get(&viewer, "/api/v1/tickets/t-1"), 200);
+	assert_string_equal(text_of("incident"), "I-1");
+	assert_string_equal(text_of("culprit"), "core");
+	assert_int_equal(get(&viewer, "/api/v1/topology"), 200);
+	node = json_array_get(json_object_get(reply.json, "items"), 0);
+	assert_string_equal(json_string_value(json_object_get(node, "quality")), "bad");
+	assert_int_equal(json_integer_value(json_object_get(node, "coverage")), 0);
+	assert_int_equal(post(&viewer, "/api/v1/incidents/I-1/close", "{}"), 403);
+	assert_int_equal(post(&tech, "/api/v1/incidents/I-1/explode", "{}"), 404);
+	assert_int_equal(post(&tech, "/api/v1/incidents/I-1/fixed", "{}"), 400);
+	assert_int_equal(post(&tech, "/api/v1/incidents/I-1/fixed", "{\"cause\":\"cable\",\"done\":\"spliced\"}"), 200);
+	assert_int_equal(number_of("fixed_ms"), NOW_MS);
+	assert_int_equal(post(&tech, "/api/v1/incidents/I-1/close", "{}"), 200);
+	assert_string_equal(text_of("state"), "closed");
+	assert_int_equal(post(&tech, "/api/v1/incidents/I-1/close", "{}"), 409);
+	assert_int_equal(get(&tech, "/api/v1/tickets/t-1"), 200);
+	assert_string_equal(text_of("state"), "fixed");
+	assert_string_equal(text_of("holder"), "tech");
+	assert_int_equal(get(&tech, "/api/v1/tickets/t-2"), 200);
+	assert_string_equal(text_of("state"), "open");   /* none of its */
+}
+
 static void test_every_missing_field_of_a_repair_is_named(void **state)
 {
 	struct visitor tech = log_in("tech");
@@ -1332,6 +1383,7 @@ int main(void)
 		TEST(test_dossier),
 		TEST(test_pages),
 		TEST(test_ticket_moves),
+		TEST(test_incidents),
 		TEST(test_every_missing_field_of_a_repair_is_named),
 		TEST(test_moves_need_the_token_and_the_role),
 		TEST(test_enrolment),
