@@ -82,6 +82,9 @@ $(BUILD)/tests/unit/collector/%_test: $(BUILD)/tests/unit/collector/%_test.o $(B
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(shell pkg-config --libs $(COLLECTOR_LIBS)) -lm
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/agent.a $(BUILD)/collector.a $(BUILD)/base.a
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(COLLECTOR_LIBS)) -lm
+$(BUILD)/tests/bench/ingest_bench: $(BUILD)/tests/bench/postgres.o
+$(BUILD)/tests/bench/ingest_bench: ALL_LDFLAGS += -Wl,--push-state,--no-as-needed -lpq -Wl,--pop-state
+$(BUILD)/tests/bench/postgres.o: ALL_CFLAGS += -I/usr/include/postgresql
 $(BUILD)/tests/lab/%: tests/lab/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -O2 -Wall -Wextra -o $@ $<

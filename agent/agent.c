@@ -145,11 +145,23 @@ static int open_keeper(struct agent *agent, struct err *err)
 	return rc;
 }
 
+static void on_tend(uv_timer_t *timer);
+
+/* Trouble brings the next look nearer. */
+static void set_tend(struct agent *agent)
+{
+	uint64_t wait_ms = (uint64_t)keeper_wait_ms(agent->keeper);
+
+	if (!agent->is_stopping && (!uv_is_active((uv_handle_t *)&agent->tend) || uv_timer_get_due_in(&agent->tend) > wait_ms))
+		uv_timer_start(&agent->tend, on_tend, wait_ms, 0);
+}
+
 static void append(struct agent *agent, const char *type, int64_t at_ms, json_t *members)
 {
 	struct spool_event event = { .boot = agent->boot, .type = type, .at_ms = at_ms, .members = members };
 
 	keeper_append(agent->keeper, &event);
+	set_tend(agent);
 	json_decref(members);
 }
 
@@ -185,6 +197,8 @@ static void on_measured(void *arg, const struct measurement *measurement)
 
 	append(agent, "measurement", measurement->started_ms, measurement_to_json(measurement));
 	say_measured(measurement);
+	if (measurement->judgement == JUDGED_FAILED && agent->watch)
+		watch_transfer_failed(agent->watch, (enum leg)measurement->leg, (enum reason)measurement->reason);
 	if (measurement->trigger == TRIGGER_ORDER && agent->uplink)
 		uplink_report(agent->uplink);
 	wake(agent);
@@ -345,6 +359,7 @@ static void on_tend(uv_timer_t *timer)
 
 	if (!prober_is_measuring(agent->prober))
 		keeper_tend(agent->keeper);
+	set_tend(agent);
 }
 
 static void stop_loop(struct agent *agent);
@@ -381,7 +396,8 @@ static int start_uplink(struct agent *agent, struct err *err)
 {
 	struct uplink_options options = {
 		.loop = &agent->loop, .fetch = agent->fetch, .clock = agent->clock, .random = agent->random,
-		.spool = keeper_spool(agent->keeper), .identity = &agent->identity, .collector_url = agent->collector_url,
+		.spool = keeper_spool(agent->keeper), .identity = &agent->identity, .boot = agent->boot,
+		.collector_url = agent->collector_url,
 		.ca_file = agent->config->collector_ca_file,
 		.backoff = { .first_ms = BACKOFF_FIRST_MS, .longest_ms = BACKOFF_LONGEST_MS },
 		.reported = on_reported, .arg = agent,
@@ -397,7 +413,8 @@ static void start_prober(struct agent *agent)
 	struct prober_options options = {
 		.no_line = "lo", .fetch = agent->fetch, .clock = agent->clock, .random = agent->random,
 		.spool = keeper_spool(agent->keeper), .instruction = &agent->instruction, .interface = agent->config->interface,
-		.budget_bytes = agent->config->budget_bytes, .discard_bytes = agent->config->discard_bytes,
+		.sees_part = agent->config->sees_part, .budget_bytes = agent->config->budget_bytes,
+		.discard_bytes = agent->config->discard_bytes, .server_busy = agent->config->server_busy,
 		.has_collector = agent->collector_url, .measured = on_measured, .arg = agent,
 	};
 
@@ -418,7 +435,7 @@ static void start_handles(struct agent *agent)
 	uv_signal_start(&agent->interrupt, on_signal, SIGINT);
 	if (watchdog_ms)
 		uv_timer_start(&agent->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
-	uv_timer_start(&agent->tend, on_tend, KEEPER_TRY_MS, KEEPER_TRY_MS);
+	set_tend(agent);
 	wake(agent);
 }
 

@@ -50,6 +50,8 @@ static int check_target(char *target, struct err *err)
 #define FILE_AT(member) .offset = offsetof(struct reference_file, member)
 #define END             { .name = NULL }
 
+static const char *const yes_no[] = { "yes", "no", NULL };
+
 static const struct key collector_rows[] = {
 	{ .name = "url", .type = KEY_TEXT, AT(collector_url), .check = key_check_url,
 	  .help = "where reports go; without it the agent works alone" },
@@ -142,6 +144,14 @@ static const struct key capacity_rows[] = {
 	END,
 };
 
+static const struct key busy_rows[] = {
+	{ .name = "nic", .type = KEY_INTEGER, AT(server_busy.nic_percent), .preset = "70", .max = 100,
+	  .help = "percent of its network card that a server states and is too busy with; 0: off" },
+	{ .name = "cpu", .type = KEY_INTEGER, AT(server_busy.cpu_percent), .preset = "85", .max = 100,
+	  .help = "percent of its processor that a server states and is too busy with; 0: off" },
+	END,
+};
+
 static const struct key log_rows[] = {
 	{ .name = "level", .type = KEY_CHOICE, AT(log_level), .preset = "info", .names = log_level_names,
 	  .help = "error, warning, info or debug" },
@@ -155,6 +165,8 @@ const struct key agent_keys[] = {
 	{ .name = "spool", .type = KEY_MAP, .children = spool_rows, .help = "what waits for the collector" },
 	{ .name = "interface", .type = KEY_TEXT, AT(interface), .min = 1, .max = 15,
 	  .help = "bind to it and watch its counters; without it whichever the route takes" },
+	{ .name = "sees_all_traffic", .type = KEY_CHOICE, AT(sees_part), .preset = "yes", .names = yes_no,
+	  .help = "no where other machines use the line too: no measurement then claims to know the client's own traffic" },
 	{ .name = "targets_allowed", .type = KEY_TEXTS, AT(targets_allowed), .check = check_target,
 	  .help = "hosts and networks that an instruction may name; without it those learnt at enrolment" },
 	{ .name = "reference_files", .type = KEY_LIST, AT(reference_files), .children = file_rows,
@@ -164,6 +176,7 @@ const struct key agent_keys[] = {
 	{ .name = "schedule", .type = KEY_MAP, .children = schedule_rows, .help = "how often" },
 	{ .name = "watch", .type = KEY_MAP, .children = watch_rows, .help = "how the line is watched for interruptions" },
 	{ .name = "capacity", .type = KEY_MAP, .children = capacity_rows, .help = "how much measuring may take" },
+	{ .name = "server_busy", .type = KEY_MAP, .children = busy_rows, .help = "from which load on a file server is too busy" },
 	{ .name = "log", .type = KEY_MAP, .children = log_rows, .help = "what goes to the journal" },
 	END,
 };

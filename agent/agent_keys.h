@@ -8,6 +8,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/keys.h"
+#include "agent/measure/answer.h"
 
 struct reference_file {
 	char *name;
@@ -34,6 +35,7 @@ struct agent_config {
 	char *state_dir;
 	int64_t spool_max_bytes;
 	char *interface;                /* NULL: whichever the route takes */
+	int sees_part;                  /* 1: "sees_all_traffic: no" (K3) */
 	struct key_texts targets_allowed;
 	struct key_list reference_files;   /* struct reference_file */
 	int64_t local_min_bps, hub_min_bps;   /* 0: no threshold */
@@ -41,6 +43,7 @@ struct agent_config {
 	struct watch_config watch;
 	int64_t budget_bytes;           /* a month (P4); the instruction's counts where it is smaller */
 	int64_t discard_bytes;          /* S6 */
+	struct busy_limits server_busy; /* H3 */
 	int log_level;                  /* enum log_level */
 };
 

@@ -22,9 +22,9 @@
 #include "agent/base/mem.h"
 #include "agent/base/units.h"
 #include "agent/measure/capacity.h"
-#include "agent/measure/capacity_probe.h"
 #include "agent/command.h"
 #include "agent/fetch.h"
+#include "agent/measure/loaded_probe.h"
 #include "agent/measure/probe.h"
 #include "agent/measure/survey.h"
 
@@ -58,6 +58,7 @@ struct check_leg {
 	struct probe_request request;
 	long versions[SURVEY_VERSIONS];                  /* of IP, to make capacity probes over */
 	int version_count;
+	char carrier[IF_NAMESIZE];      /* that leads to the file's server */
 	struct measurement results[SURVEY_VERSIONS];
 	int result_count;
 };
@@ -76,7 +77,7 @@ struct check {
 /* --- words --- */
 
 enum word { WORD_LEG, WORD_THROUGHPUT, WORD_THRESHOLD, WORD_VERDICT, WORD_DNS, WORD_CONNECT, WORD_TLS, WORD_FIRST_BYTE, WORD_OWN,
-	    WORD_REMAINING, WORD_COUNT };
+	    WORD_REMAINING, WORD_IDLE, WORD_LOADED, WORD_COUNT };
 
 static const char *const words[WORD_COUNT][LANGUAGE_COUNT] = {
 	[WORD_LEG] = { "leg", "участок" },
@@ -89,6 +90,8 @@ static const char *const words[WORD_COUNT][LANGUAGE_COUNT] = {
 	[WORD_FIRST_BYTE] = { "first byte", "первый байт" },
 	[WORD_OWN] = { "own traffic", "свой трафик" },
 	[WORD_REMAINING] = { "left", "осталось" },
+	[WORD_IDLE] = { "delay when idle", "задержка без нагрузки" },
+	[WORD_LOADED] = { "under load", "под нагрузкой" },
 };
 
 static const char *const leg_words[LEG_COUNT][LANGUAGE_COUNT] = {
@@ -134,6 +137,7 @@ static const char *const reason_words[REASON_COUNT][LANGUAGE_COUNT] = {
 	[REASON_ENV] = { "this machine cannot carry that much", "эта машина столько не пропустит" },
 	[REASON_BUSY] = { "the line was in use", "линия была занята" },
 	[REASON_BUDGET] = { "this month's data volume is used", "месячный объём данных исчерпан" },
+	[REASON_CLOCK] = { "the clock was wrong", "часы шли неверно" },
 };
 
 /* Russian where the locale says so and its letters can be shown. */
@@ -212,6 +216,8 @@ static int take_targets(const struct check_options *options, const struct agent_
 		request->trigger = TRIGGER_CHECK;
 		request->cell_ms = JSON_ABSENT;
 		request->interface = config->interface;
+		request->server_busy = config->server_busy;
+		request->sees_part = config->sees_part;
 		if (take_url((enum leg)leg, urls[leg], &check->legs[leg], err) < 0)
 			return -1;
 	}
@@ -304,9 +310,10 @@ static void start_capacity(struct check *check)
 {
 	const struct check_leg *leg = &check->legs[check->leg];
 	const struct capacity_request request = { .probe = leg->request, .ip_version = leg->versions[leg->result_count],
-						  .bytes_allowed = INT64_MAX, .discard_bytes = check->discard_bytes };
+						  .bytes_allowed = INT64_MAX, .discard_bytes = check->discard_bytes,
+						  .carrier = leg->carrier, .sys = LINK_SYS };
 
-	capacity_probe_start(check->fetch, &check->clock, &check->random, &request, on_progress, on_measured, check);
+	loaded_probe_start(check->fetch, &check->clock, &check->random, &request, on_progress, on_measured, check);
 }
 
 static void on_measured(void *arg, const struct measurement *measurement)
@@ -338,6 +345,7 @@ static void on_surveyed(void *arg, const struct survey_answer *answers)
 		return;
 	}
 	take_file(check, chosen);
+	text_copy(leg->carrier, sizeof leg->carrier, answers[chosen].interface);
 	leg->version_count = survey_versions(&answers[chosen], leg->versions);
 	start_capacity(check);
 }
@@ -423,6 +431,12 @@ static void print_result(const struct measurement *m, bool name_version, enum la
 	print_phase(words[WORD_TLS][language], m->tls_us);
 	print_phase(words[WORD_FIRST_BYTE][language], m->first_byte_us);
 	printf("  %s %s\n", words[WORD_OWN][language], own);
+	if (m->loaded_p50_us == JSON_ABSENT)
+		return;
+	print_cell("", 8);
+	print_phase(words[WORD_IDLE][language], m->idle_p50_us);
+	print_phase(words[WORD_LOADED][language], m->loaded_p50_us);
+	printf("\n");
 }
 
 static void print_table(const struct check *check)

@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/base/options.h"
+#include "agent/base/sqlite.h"
 #include "agent/check.h"
 #include "agent/command.h"
 #include "agent/enroll.h"
@@ -35,6 +36,7 @@ static const struct command commands[] = {
 int main(int argc, char **argv)
 {
 	mallopt(M_MMAP_THRESHOLD, KEPT_ALLOCATION_BYTES);
+	db_spare_memory();
 	if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		fputs(COMMAND_PROGRAM ": a library does not start\n", stderr);
 		return 4;

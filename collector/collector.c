@@ -1,7 +1,7 @@
-/* Starting: store, reference files, API, TLS, server, then signals and timers. Stopping is the same in reverse: agents that
- * wait for an instruction are answered, the server lets requests under way finish, the API waits for calls whose connection
- * broke, the store finishes its queue; then no handle is left and the loop ends. A start that failed half-way stops the
- * same way. */
+/* Starting: store, reference files, API, TLS, server, then signals, timers and rounds. Stopping is the same in reverse:
+ * agents that wait for an instruction are answered, the server lets requests under way finish, the API waits for calls whose
+ * connection broke, the store finishes its queue; then no handle is left and the loop ends. A start that failed half-way
+ * stops the same way. */
 #include "collector/collector.h"
 
 #include <signal.h>
@@ -13,10 +13,15 @@
 #include "agent/base/mem.h"
 #include "agent/base/notify.h"
 #include "collector/api/api.h"
+#include "collector/derive/contact.h"
+#include "collector/derive/rollup.h"
 #include "collector/http/server.h"
 #include "collector/http/tls.h"
 #include "collector/load.h"
+#include "collector/network_watch.h"
 #include "collector/reference.h"
+#include "collector/rounds.h"
+#include "collector/self_check.h"
 #include "collector/store/store.h"
 
 #define READERS         4
@@ -25,57 +30,44 @@
 #define BODY_TIMEOUT_MS 30000
 #define IDLE_TIMEOUT_MS 600000   /* agents keep their connection from report to report */
 #define PRUNE_EVERY_MS  600000
-#define PRUNE_AGAIN_MS  1000
 #define PRUNE_ROWS      500
 
 enum { ON_TERM, ON_INT, SIGNAL_COUNT };
+enum { ROUND_PRUNE, ROUND_CONTACT, ROUND_COUNT };
 
 struct collector {
 	const struct collector_options *options;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNAL_COUNT];
-	uv_timer_t watchdog, prune;
+	uv_timer_t watchdog;
 	struct clock clock;
 	struct store *store;
 	struct api *api;
 	struct load *load;
 	struct reference *reference;   /* NULL: no directory of files to serve */
+	struct self_check *self_check;
 	struct tls_context *tls;
 	struct http_server *server;
-	int64_t pruned;         /* rows of the last round */
+	struct network_watch *network;
+	struct contact_options contact;
+	struct round table[ROUND_COUNT];
+	struct rounds *rounds;
 	bool has_handles;
 	bool is_stopping;
 };
 
-static int prune_job(struct txn *txn, void *arg, struct err *err)
+static int prune(struct txn *txn, void *arg, struct err *err)
 {
 	struct collector *collector = arg;
-	int64_t now_ms = clock_now(&collector->clock).realtime_ms;
+	const struct collector_config *config = collector->options->config;
+	int64_t now_ms = clock_now(&collector->clock).realtime_ms, pruned;
+	bool has_more;
 
-	if (sessions_prune(txn, now_ms, err) < 0)
+	if (sessions_prune(txn, now_ms, err) < 0 ||
+	    reports_prune(txn, now_ms - config->keep_reports_ms, PRUNE_ROWS, &pruned, err) < 0 ||
+	    rollup_step(txn, config, now_ms, &has_more, err) < 0)
 		return -1;
-	return reports_prune(txn, now_ms - collector->options->config->keep_reports_ms, PRUNE_ROWS, &collector->pruned, err);
-}
-
-static void on_prune(uv_timer_t *timer);
-
-/* In small steps, so that reports get their turn between them. */
-static void prune_done(void *arg, const struct err *err)
-{
-	struct collector *collector = arg;
-
-	if (err)
-		log_error("prune: %s", err->message);
-	if (!collector->is_stopping)
-		uv_timer_start(&collector->prune, on_prune,
-			       !err && collector->pruned == PRUNE_ROWS ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS, 0);
-}
-
-static void on_prune(uv_timer_t *timer)
-{
-	struct collector *collector = timer->data;
-
-	store_write(collector->store, prune_job, collector, prune_done);
+	return has_more || pruned == PRUNE_ROWS;
 }
 
 static void on_watchdog(uv_timer_t *timer)
@@ -121,8 +113,10 @@ static void stop(struct collector *collector)
 		for (int i = 0; i < SIGNAL_COUNT; i++)
 			uv_close((uv_handle_t *)&collector->signals[i], NULL);
 		uv_close((uv_handle_t *)&collector->watchdog, NULL);
-		uv_close((uv_handle_t *)&collector->prune, NULL);
 	}
+	network_watch_stop(collector->network);
+	rounds_stop(collector->rounds);
+	self_check_stop(collector->self_check);
 	if (collector->api)
 		api_stop_waiting(collector->api);
 	if (collector->server)
@@ -148,12 +142,30 @@ static void start_handles(struct collector *collector)
 		uv_signal_start(&collector->signals[i], on_signal, numbers[i]);
 	}
 	uv_timer_init(&collector->loop, &collector->watchdog);
-	uv_timer_init(&collector->loop, &collector->prune);
-	collector->prune.data = collector;
 	if (watchdog_ms > 0)
 		uv_timer_start(&collector->watchdog, on_watchdog, (uint64_t)watchdog_ms, (uint64_t)watchdog_ms);
-	uv_timer_start(&collector->prune, on_prune, PRUNE_AGAIN_MS, 0);
+	collector->network = network_watch_start(&collector->loop, collector->store, collector->options->config,
+						 &collector->clock);
 	collector->has_handles = true;
+}
+
+static struct self_state read_self(void *arg)
+{
+	return self_check_state(arg);
+}
+
+static void start_rounds(struct collector *collector)
+{
+	const struct collector_config *config = collector->options->config;
+
+	collector->contact = (struct contact_options){
+		.config = config, .clock = collector->clock, .self = read_self, .self_arg = collector->self_check,
+	};
+	collector->table[ROUND_PRUNE] = (struct round){ "prune", PRUNE_EVERY_MS, prune, collector };
+	collector->table[ROUND_CONTACT] = (struct round){
+		"contact", config->silence.check_every_ms, contact_round, &collector->contact,
+	};
+	collector->rounds = rounds_start(&collector->loop, collector->store, collector->table, ROUND_COUNT);
 }
 
 static int start_store(struct collector *collector, struct err *err)
@@ -172,9 +184,18 @@ static bool is_reached_over_tls(const struct collector_config *config)
 	return config->tls_certificate || (config->public_url && !strncmp(config->public_url, "https://", 8));
 }
 
+static struct self_check *make_self_check(struct collector *collector)
+{
+	const struct self_check_options options = {
+		.loop = &collector->loop, .store = collector->store, .config = collector->options->config, .clock = collector->clock,
+	};
+
+	return self_check_new(&options);
+}
+
 static int start_api(struct collector *collector, struct err *err)
 {
-	const struct api_options options = {
+	struct api_options options = {
 		.loop = &collector->loop,
 		.config = collector->options->config,
 		.store = collector->store,
@@ -186,6 +207,7 @@ static int start_api(struct collector *collector, struct err *err)
 		.measured_arg = collector->options->measured_arg,
 	};
 
+	options.self_check = collector->self_check = make_self_check(collector);
 	return api_new(&options, &collector->api, err);
 }
 
@@ -236,14 +258,19 @@ int collector_run(const struct collector_options *options, struct err *err)
 	collector->clock = clock_system();
 	uv_loop_init(&collector->loop);
 	if (start_store(collector, err) == 0 && start_reference(collector, err) == 0 && start_api(collector, err) == 0 &&
-	    start_server(collector, err) == 0) {
+	    start_server(collector, err) == 0 &&
+	    self_check_start(collector->self_check, http_server_port(collector->server), err) == 0) {
 		start_handles(collector);
+		start_rounds(collector);
 		notify_send("READY=1");
 		rc = 0;
 	} else {
 		stop(collector);
 	}
 	uv_run(&collector->loop, UV_RUN_DEFAULT);
+	network_watch_free(collector->network);
+	rounds_free(collector->rounds);
+	self_check_free(collector->self_check);
 	api_free(collector->api);
 	reference_close(collector->reference);
 	tls_context_free(collector->tls);

@@ -8,7 +8,15 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/keys.h"
+#include "collector/decide/outages.h"
+#include "collector/decide/reliability.h"
+#include "collector/decide/guard.h"
 #include "collector/decide/rule.h"
+#include "collector/decide/silence.h"
+
+#define KEEP_MEASUREMENTS_LEAST_MS INT64_C(3456000000)   /* 40 days: the month that a line is judged by, and what a late fact is judged with */
+
+struct zone;   /* of collector/web/zone.h */
 
 struct served_file {
 	char *name;
@@ -18,13 +26,15 @@ struct served_file {
 	char *sha256;           /* 64 lower-case hexadecimal digits */
 	int64_t size_bytes;     /* 0 when not stated */
 	int nonce_required;     /* 1: "nonce: required" */
+	struct key_texts canaries;   /* lines of agents beside its server (H4) */
 };
 
 struct service_plan {
 	char *name;
 	int64_t local_min_bps, hub_min_bps;   /* 0: that leg is not promised */
 	int layer;                            /* tcp_payload, ip, ethernet (U3) */
-	int reliability;                      /* norm-2001, standard (11.6) */
+	int reliability;                      /* enum reliability_profile */
+	struct outage_owners owners;
 	int64_t interval_ms;
 	int64_t budget_bytes;                 /* that its agent may download in a month */
 };
@@ -37,14 +47,26 @@ struct collector_config {
 	char *tls_certificate, *tls_key;
 	char *database;
 	char *time_zone;              /* IANA name, e.g. Europe/Moscow */
+	struct zone *zone;            /* the same, read; NULL: UTC */
 	char *reference_dir;          /* files served under /reference/, or NULL */
 	struct key_list reference_files;   /* struct served_file */
 	struct key_list service_plans;     /* struct service_plan */
 	struct decision_rule decision;
 	struct decision_rule capacity_decision;   /* of promises that capacity probes test; what it does not set is as in decision */
+	struct outage_rule outages;
+	struct reliability_rule reliability;      /* the profile standard; reopen_within_ms is that of decision */
+	struct guard_rule guard;
+	int64_t incident_good_percent;            /* 12.5: of the lines affected, good again when an incident is proven gone */
 	int64_t report_ms;            /* how often agents report */
+	struct silence_rule silence;
+	char *check_url;              /* that the collector asks itself by; NULL: its public_url, or made from listen */
+	char *check_ca_file;          /* NULL: its own certificate, or the system's authorities */
 	int64_t order_expires_ms;     /* an order that nobody answered */
 	int64_t keep_reports_ms;      /* bytes of reports as received */
+	int64_t keep_measurements_ms; /* each of them; then their roll-ups, by hour ... */
+	int64_t keep_hourly_ms;
+	int64_t keep_daily_ms;        /* ... and by day */
+	int64_t keep_events_ms;       /* what agents report besides measurements and outages */
 	int64_t max_connections;
 	int64_t max_body_bytes;
 	int log_level;                /* enum log_level */
@@ -61,7 +83,13 @@ void collector_config_free(struct collector_config *config);
 #define LISTEN_ADDRESS_SIZE 64
 int collector_listen_parse(const char *listen, char ret_address[LISTEN_ADDRESS_SIZE], int *ret_port, struct err *err);
 
+/* Whose the parts are that 9.2 leaves open, for a line of this plan; without one, as by default. */
+struct outage_owners collector_config_owners(const struct service_plan *plan);
+
 /* NULL when there is none of that name. */
 const struct service_plan *collector_config_find_plan(const struct collector_config *config, const char *name);
+
+/* The cells of H5: the shortest interval of any plan; 15 min when there is none. */
+int64_t collector_config_cell_ms(const struct collector_config *config);
 
 #endif

@@ -34,6 +34,11 @@ static const struct option_row export_since_options[] = {
 	OPTION(OPTION_TEXT, 0, "since", since, "30d", "only what is younger"),
 	JSON, END,
 };
+static const struct option_row history_options[] = {
+	CONFIG,
+	OPTION(OPTION_TEXT, 0, "since", since, "30d", "only what is younger"),
+	JSON, END,
+};
 static const struct option_row user_options[] = {
 	CONFIG,
 	OPTION(OPTION_TEXT, 0, "role", role, "ROLE", "viewer, tech, manager, director or admin"),
@@ -62,6 +67,10 @@ static const struct command commands[] = {
 	{ "export clients", "", "writes what import takes", export_options, SIZE, 0, 0, command_export_clients },
 	{ "export topology", "", "writes what import takes", export_options, SIZE, 0, 0, command_export_topology },
 	{ "export tickets", "", "writes every ticket", export_since_options, SIZE, 0, 0, command_export_tickets },
+	{ "export outages", "", "writes every outage, and whose it is", export_since_options, SIZE, 0, 0,
+	  command_export_outages },
+	{ "export history", "", "writes when each line's defects began and ended", history_options, SIZE, 0, 0,
+	  command_export_history },
 	{ "export measurements", "", "writes every measurement", export_since_options, SIZE, 0, 0,
 	  command_export_measurements },
 	{ "user add", "NAME", "makes a staff account", user_options, SIZE, 1, 1, command_user_add },

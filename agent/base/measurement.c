@@ -38,16 +38,21 @@ const char *const reason_names[] = {
 	[REASON_ENV] = "env",
 	[REASON_BUSY] = "busy",
 	[REASON_BUDGET] = "budget",
+	[REASON_CLOCK] = "clock",
 	[REASON_COUNT] = NULL,
 };
 
 const char *const kind_names[] = { "reference", "capacity", NULL };
 const char *const trigger_names[] = { "schedule", "extra", "order", "check", NULL };
+const char *const cross_names[] = { "measured", "unknown", NULL };
+const char *const load_way_names[] = { "", "icmp", "tcp", NULL };
 
 #define TIME_MS_MAX     INT64_C(32503680000000)   /* the year 3000 */
 #define DURATION_US_MAX MEASUREMENT_DURATION_MAX_US
 #define RATE_BPS_MAX    MEASUREMENT_RATE_MAX_BPS
 #define BYTES_MAX       INT64_C(1000000000000)
+
+#define ECHOES_MAX      1000000
 
 #define INTEGER(member, need, lowest, highest)                                                                         \
 	{ .name = #member, .type = JSON_FIELD_INTEGER, .required = need, .offset = offsetof(struct measurement, member), \
@@ -89,12 +94,22 @@ static const struct json_field fields[] = {
 	FLAG(sha256_ok),
 	INTEGER(cross_rx_bps, false, 0, RATE_BPS_MAX),
 	INTEGER(cross_tx_bps, false, 0, RATE_BPS_MAX),
+	CHOICE(cross, false, cross_names),
 	FLAG(lower_bound),
 	INTEGER(family, false, 4, 6),
 	INTEGER(connections, false, 1, 16),
 	INTEGER(bytes_spent, false, 0, BYTES_MAX),
 	INTEGER(link_bps, false, 0, RATE_BPS_MAX),
 	INTEGER(cpu_percent, false, 0, 100),
+	INTEGER(rtt_us, false, 0, DURATION_US_MAX),
+	INTEGER(idle_p50_us, false, 0, DURATION_US_MAX),
+	INTEGER(loaded_p50_us, false, 0, DURATION_US_MAX),
+	INTEGER(loaded_p95_us, false, 0, DURATION_US_MAX),
+	INTEGER(loaded_increase_us, false, 0, DURATION_US_MAX),
+	INTEGER(loaded_http_p50_us, false, 0, DURATION_US_MAX),
+	CHOICE(loaded_way, false, load_way_names),
+	INTEGER(loaded_sent, false, 0, ECHOES_MAX),
+	INTEGER(loaded_lost, false, 0, ECHOES_MAX),
 	TEXT(trace, false),
 	TEXT(tcp, false),
 	CHOICE(judgement, true, judgement_names),
@@ -113,7 +128,10 @@ void measurement_init(struct measurement *measurement)
 		.cross_rx_bps = JSON_ABSENT,    .cross_tx_bps = JSON_ABSENT,   .lower_bound = JSON_ABSENT,
 		.rate_max1s_bps = JSON_ABSENT,  .steady_from_us = JSON_ABSENT, .steady_us = JSON_ABSENT,
 		.family = JSON_ABSENT,          .connections = JSON_ABSENT,    .bytes_spent = JSON_ABSENT,
-		.link_bps = JSON_ABSENT,        .cpu_percent = JSON_ABSENT,
+		.link_bps = JSON_ABSENT,        .cpu_percent = JSON_ABSENT,    .cross = CROSS_UNKNOWN,
+		.rtt_us = JSON_ABSENT,          .idle_p50_us = JSON_ABSENT,    .loaded_p50_us = JSON_ABSENT,
+		.loaded_p95_us = JSON_ABSENT,   .loaded_increase_us = JSON_ABSENT, .loaded_http_p50_us = JSON_ABSENT,
+		.loaded_sent = JSON_ABSENT,     .loaded_lost = JSON_ABSENT,
 	};
 }
 

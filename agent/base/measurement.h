@@ -1,6 +1,6 @@
 /* measurement.h - the record of one probe of one leg, and its JSON as reports carry it.
  * Units:   _bps bits per second, _us microseconds, _ms UTC milliseconds, _bytes bytes; JSON_ABSENT where unknown.
- * Source:  methodology 2 (T1 to T5), 4 and 5; contract section 3.
+ * Source:  methodology 2 (T1 to T5), 4, 5 and 8 (L3, L4); contract section 3.
  * Enums:   the collector stores their numbers: new ones go last.
  * Threads: pure. */
 #ifndef PLUMBLINE_MEASUREMENT_H
@@ -54,6 +54,7 @@ enum reason {
 	REASON_ENV,              /* invalid: this machine could not carry it (S8) */
 	REASON_BUSY,             /* skipped: the line was in use (K1) */
 	REASON_BUDGET,           /* skipped: this month's bytes are used (P4) */
+	REASON_CLOCK,            /* invalid: nobody knows when it was (J4) */
 	REASON_COUNT
 };
 extern const char *const reason_names[];
@@ -65,6 +66,14 @@ extern const char *const kind_names[];   /* "reference", "capacity", NULL */
 /* What made this probe run; windows of D3 and D6 count scheduled ones only (D2). */
 enum trigger { TRIGGER_SCHEDULE, TRIGGER_EXTRA, TRIGGER_ORDER, TRIGGER_CHECK };
 extern const char *const trigger_names[];
+
+/* K3: whether cross_rx_bps and cross_tx_bps are all of the client's own traffic. */
+enum cross { CROSS_MEASURED, CROSS_UNKNOWN };
+extern const char *const cross_names[];   /* "measured", "unknown", NULL */
+
+/* How echoes under load went. */
+enum load_way { LOAD_WAY_NONE, LOAD_WAY_ICMP, LOAD_WAY_TCP };
+extern const char *const load_way_names[];   /* "", "icmp", "tcp", NULL */
 
 #define MEASUREMENT_RATE_MAX_BPS    INT64_C(1000000000000)   /* 1 Tbit/s: what a record can hold */
 #define MEASUREMENT_DURATION_MAX_US INT64_C(86400000000)     /* a day: longer than any deadline */
@@ -101,12 +110,22 @@ struct measurement {
 	int sha256_ok;              /* flag */
 	int64_t cross_rx_bps;       /* the client's own traffic meanwhile (5.1) */
 	int64_t cross_tx_bps;
+	int cross;                  /* enum cross */
 	int lower_bound;            /* flag: throughput_bps proves only "at least" (T8) */
 	int64_t family;             /* 4 or 6: the version of IP */
 	int64_t connections;        /* of a capacity probe (S5) */
 	int64_t bytes_spent;        /* what it took from the line, headers and what was thrown away included (P4) */
 	int64_t link_bps;           /* speed of the network card (S8) */
 	int64_t cpu_percent;        /* of one core that this agent used meanwhile (S8) */
+	int64_t rtt_us;             /* smallest of the running probe's, else what connecting took (L3) */
+	int64_t idle_p50_us;        /* echoes before a capacity probe (L4) */
+	int64_t loaded_p50_us;      /* and during it */
+	int64_t loaded_p95_us;
+	int64_t loaded_increase_us; /* loaded_p50_us - idle_p50_us, at least 0 */
+	int64_t loaded_http_p50_us; /* foreign requests during it, without their name lookups */
+	int loaded_way;             /* enum load_way */
+	int64_t loaded_sent;        /* echoes during it */
+	int64_t loaded_lost;
 	char trace[MEASUREMENT_TRACE_SIZE];   /* trace_format of trace.h, all connections together */
 	char tcp[MEASUREMENT_TCP_SIZE];       /* tcp_log_format of tcp_log.h */
 	int judgement;              /* enum judgement */

@@ -29,6 +29,11 @@ static _Noreturn void end_on_bug(const char *what, const char *sql, const char *
 	abort();
 }
 
+void db_spare_memory(void)
+{
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+
 /* SQLite would create the file readable for all, and root's own. The files beside it get the owner that this one has. */
 static int make_file(const char *path, struct err *err)
 {

@@ -13,6 +13,10 @@
 
 struct db;
 
+/* Before the first db_open of a program that keeps little open: SQLite then takes each page when it needs it, and not twenty
+ * as soon as a file is opened. */
+void db_spare_memory(void);
+
 /* Opens or creates (as file_create does) the file. read_only connections see commits of others and never write.
  * Waits up to 10 s for another process's lock. Fails with ERR_IO or ERR_DAMAGED, naming the file. */
 int db_open(const char *path, bool read_only, struct db **ret_db, struct err *err);

@@ -5,9 +5,6 @@
 
 #include "agent/base/json.h"
 
-#define BUSY_NIC_PERCENT 70   /* H3 */
-#define BUSY_CPU_PERCENT 85
-
 /* Cache-Status: a parameter "hit" without a value, as in "edge; hit, origin; fwd=miss". */
 static bool names_a_hit(const char *cache_status)
 {
@@ -49,12 +46,18 @@ static long stated_percent(const char *load, const char *name)
 	return -1;
 }
 
-bool answer_server_is_busy(const struct transfer_result *result)
+static bool reaches(long percent, int64_t limit_percent)
+{
+	return limit_percent && percent >= limit_percent;
+}
+
+bool answer_server_is_busy(const struct transfer_result *result, const struct busy_limits *limits)
 {
 	const char *load = result->headers[HEADER_LOAD];
 
-	return result->http_status == 503 || result->http_status == 429 || stated_percent(load, "nic") >= BUSY_NIC_PERCENT ||
-	       stated_percent(load, "cpu") >= BUSY_CPU_PERCENT;
+	return result->http_status == 503 || result->http_status == 429 ||
+	       reaches(stated_percent(load, "nic"), limits->nic_percent) ||
+	       reaches(stated_percent(load, "cpu"), limits->cpu_percent);
 }
 
 enum reason answer_find_failure(const struct transfer_result *result, int64_t size_bytes, const char *expected_sha256,

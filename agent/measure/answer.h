@@ -15,8 +15,13 @@ bool answer_is_cached(const struct transfer_result *result);
 /* The echo differs, or is missing from a complete answer although it is required. */
 bool answer_nonce_is_wrong(const struct transfer_result *result, const char *nonce, bool required);
 
-/* 503, 429, or the server states a utilisation of 70 % or a processor load of 85 % (H3). */
-bool answer_server_is_busy(const struct transfer_result *result);
+/* H3: from which load on a server counts as busy, in percent; 0: whatever it states. */
+struct busy_limits {
+	int64_t nic_percent, cpu_percent;
+};
+
+/* 503, 429, or the server states that much. */
+bool answer_server_is_busy(const struct transfer_result *result, const struct busy_limits *limits);
 
 /* The transfer's own failure, or that of a body whose length or digest (sha256: of a complete body, NULL when not
  * computed) is not the one expected. size_bytes and expected_sha256 may be 0 and NULL: not stated. */

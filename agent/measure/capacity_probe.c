@@ -14,7 +14,6 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/measure/full_load.h"
-#include "agent/measure/link.h"
 #include "agent/measure/nonce.h"
 #include "agent/measure/record.h"
 #include "agent/measure/traffic.h"
@@ -24,7 +23,7 @@
 #define CONNECT_S         30
 
 struct capacity_probe {
-	struct capacity_request request;   /* its texts are gone once capacity_probe_start has returned */
+	struct capacity_request request;   /* all texts but sys are gone once capacity_probe_start has returned */
 	char nonces[CAPACITY_CONNECTIONS_MAX][NONCE_SIZE];
 	char *sha256, *interface;
 	EVP_MD_CTX *digest;                /* NULL: the content is not checked */
@@ -78,6 +77,12 @@ static void record_load(struct measurement *record, const struct full_load_resul
 		record->rate_max1s_bps = steady->max1s_bps;
 }
 
+/* Something on the way may hold up the handshake alone (RFC 6349): what the running probe saw counts for more (L3). */
+static void record_rtt(struct measurement *record, const struct tcp_log *tcp)
+{
+	record->rtt_us = tcp->count ? tcp->smallest.value[TCP_MIN_RTT] : record->connect_us;
+}
+
 /* --- judging --- */
 
 /* Of a whole body of the first connection only. */
@@ -120,7 +125,7 @@ static void judge_answers(const struct capacity_probe *probe, const struct full_
 		facts->cached |= answer_is_cached(answer);
 		facts->nonce_wrong |= answer_nonce_is_wrong(answer, probe->nonces[i], probe->request.probe.nonce_required);
 		facts->encoded |= *answer->headers[HEADER_CONTENT_ENCODING] != '\0';
-		facts->server_busy |= answer_server_is_busy(answer);
+		facts->server_busy |= answer_server_is_busy(answer, &probe->request.probe.server_busy);
 	}
 }
 
@@ -133,8 +138,8 @@ static void record_judgement(struct capacity_probe *probe, const struct full_loa
 {
 	struct measurement *record = &probe->record;
 	struct capacity_host host = {
-		.link_bps = link_speed_bps(LINK_SYS, record->interface),
-		.is_wireless = link_is_wireless(LINK_SYS, record->interface),
+		.link_bps = link_speed_bps(probe->request.sys, record->interface),
+		.is_wireless = link_is_wireless(probe->request.sys, record->interface),
 		.cpu_percent = load->cpu_percent,
 	};
 	struct judge_facts facts = {
@@ -172,7 +177,9 @@ static void on_loaded(void *arg, const struct full_load_result *load)
 
 	record_transfer(&probe->record, speaker);
 	record_load(&probe->record, load);
-	record_cross_traffic(&probe->record, &probe->before, probe->interface, speaker, load->bytes_spent);   /* also bytes never read */
+	record_rtt(&probe->record, &load->tcp);
+	record_cross_traffic(&probe->record, &probe->before, probe->interface, probe->request.probe.sees_part, speaker,
+			     load->bytes_spent);   /* also bytes never read */
 	record_judgement(probe, load);
 	if (probe->record.judgement == JUDGED_FAILED)
 		log_info("capacity probe of %s (%s): %s: %s", leg_names[probe->record.leg], probe->record.file,
@@ -194,11 +201,27 @@ static void on_body(void *arg, const void *bytes, size_t length)
 
 static void on_not_started(uv_timer_t *timer)
 {
-	struct capacity_probe *probe = timer->data;
+	hand_over(timer->data);
+}
 
-	probe->record.judgement = JUDGED_FAILED;
-	probe->record.reason = REASON_ABORTED;
-	hand_over(probe);
+static void give_up(struct capacity_probe *probe, enum judgement judgement, enum reason reason)
+{
+	probe->record.judgement = (int)judgement;
+	probe->record.reason = (int)reason;
+	uv_timer_start(&probe->timer, on_not_started, 0, 0);
+}
+
+/* S8, before a byte is spent. */
+static bool is_card_too_slow(struct capacity_probe *probe)
+{
+	const char *interface = probe->interface ? probe->interface : probe->request.carrier;
+	struct capacity_host host = { .link_bps = link_speed_bps(probe->request.sys, interface) };
+
+	if (capacity_can_carry(&host, probe->request.probe.threshold_bps))
+		return false;
+	probe->record.link_bps = host.link_bps;
+	text_copy(probe->record.interface, sizeof probe->record.interface, interface);
+	return true;
 }
 
 /* Hashing is for one connection: at what needs several it would cost more than it tells, and the reference probe
@@ -259,9 +282,11 @@ struct capacity_probe *capacity_probe_start(struct fetch *fetch, const struct cl
 	uv_timer_init(fetch_loop(fetch), &probe->timer);
 	probe->timer.data = probe;
 	record_counters(&probe->before);
-	if (start_load(probe, fetch, clock, random, &err) < 0) {
+	if (is_card_too_slow(probe)) {
+		give_up(probe, JUDGED_INVALID, REASON_ENV);
+	} else if (start_load(probe, fetch, clock, random, &err) < 0) {
 		log_warning("capacity probe of %s (%s): %s", leg_names[request->probe.leg], request->probe.file_name, err.message);
-		uv_timer_start(&probe->timer, on_not_started, 0, 0);
+		give_up(probe, JUDGED_FAILED, REASON_ABORTED);
 	}
 	return probe;
 }

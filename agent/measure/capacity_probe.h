@@ -4,6 +4,7 @@
 #ifndef PLUMBLINE_CAPACITY_PROBE_H
 #define PLUMBLINE_CAPACITY_PROBE_H
 
+#include "agent/measure/link.h"
 #include "agent/measure/probe.h"
 
 struct capacity_request {
@@ -11,6 +12,8 @@ struct capacity_request {
 	long ip_version;              /* CURL_IPRESOLVE_...: fixed for a probe, so that each record is of one version */
 	int64_t bytes_allowed;        /* what is left of the month (P4) */
 	int64_t discard_bytes;        /* S6 */
+	const char *carrier;          /* S8: the interface that leads to the server, as far as it is known; or "" */
+	const char *sys;              /* LINK_SYS, but for tests */
 };
 
 struct capacity_probe;

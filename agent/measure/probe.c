@@ -102,7 +102,7 @@ static void record_judgement(struct probe *probe, const struct transfer_result *
 		.cached = answer_is_cached(result),
 		.nonce_wrong = answer_nonce_is_wrong(result, probe->nonce, request->nonce_required),
 		.encoded = *result->headers[HEADER_CONTENT_ENCODING] != '\0',
-		.server_busy = answer_server_is_busy(result),
+		.server_busy = answer_server_is_busy(result, &request->server_busy),
 		.in_maintenance = request->in_maintenance,
 		.failure = answer_find_failure(result, request->size_bytes, probe->sha256, sha256),
 		.file_bytes = file_bytes(probe, result),
@@ -131,7 +131,8 @@ static void on_transfer_done(void *arg, const struct transfer_result *result)
 	struct probe *probe = arg;
 
 	record_transfer(&probe->record, result);
-	record_cross_traffic(&probe->record, &probe->before, probe->interface, result, result->bytes);
+	record_cross_traffic(&probe->record, &probe->before, probe->interface, probe->request.sees_part, result,
+			     result->bytes);
 	record_judgement(probe, result);
 	if (probe->record.judgement == JUDGED_FAILED)
 		log_info("probe of %s (%s): %s%s%s", leg_names[probe->record.leg], probe->record.file,

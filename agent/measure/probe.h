@@ -12,6 +12,7 @@
 #include "agent/base/measurement.h"
 #include "agent/base/random.h"
 #include "agent/fetch.h"
+#include "agent/measure/answer.h"
 
 struct probe_request {
 	enum leg leg;
@@ -25,7 +26,9 @@ struct probe_request {
 	const char *order;             /* id of the order it answers, or NULL */
 	int64_t cell_ms;               /* start of the schedule cell, or JSON_ABSENT */
 	const char *interface;         /* bind to it, or NULL */
+	bool sees_part;                /* other machines use the line too, and their traffic is not seen (K3) */
 	bool in_maintenance;
+	struct busy_limits server_busy;
 };
 
 struct probe_progress {

@@ -12,8 +12,8 @@
 #include "agent/base/mem.h"
 #include "agent/measure/budget.h"
 #include "agent/measure/capacity.h"
-#include "agent/measure/capacity_probe.h"
 #include "agent/measure/capacity_times.h"
+#include "agent/measure/loaded_probe.h"
 #include "agent/measure/probe.h"
 #include "agent/measure/quiet.h"
 #include "agent/measure/record.h"
@@ -54,10 +54,11 @@ struct prober {
 	struct instruction_file *files;   /* of the job's leg, as surveyed; copies, as is the next: instructions change */
 	int file_count;
 	struct instruction_file file;     /* the one that is probed */
+	char file_carrier[IF_NAMESIZE];   /* that leads to it, as surveyed */
 	long versions[SURVEY_VERSIONS];
 	int version_count, version;     /* of a capacity probe: all, and the one under way */
 	struct probe *probe;
-	struct capacity_probe *capacity;
+	struct loaded_probe *capacity;
 };
 
 static void start_next(struct prober *prober);
@@ -202,7 +203,9 @@ static struct probe_request make_request(const struct prober *prober)
 		.order = job->order[0] ? job->order : NULL,
 		.cell_ms = job->cell_ms,
 		.interface = prober->options.interface,
+		.sees_part = prober->options.sees_part,
 		.in_maintenance = instruction_in_maintenance(instruction(prober), now(prober).realtime_ms),
+		.server_busy = prober->options.server_busy,
 	};
 }
 
@@ -257,11 +260,13 @@ static void start_capacity(struct prober *prober)
 		.ip_version = prober->versions[prober->version],
 		.bytes_allowed = budget_left(&prober->budget, now(prober).realtime_ms),
 		.discard_bytes = prober->options.discard_bytes,
+		.carrier = prober->file_carrier,
+		.sys = LINK_SYS,
 	};
 
 	prober->state = PROBING;
-	prober->capacity = capacity_probe_start(prober->options.fetch, &prober->options.clock, &prober->options.random, &request,
-						NULL, on_measured, prober);
+	prober->capacity = loaded_probe_start(prober->options.fetch, &prober->options.clock, &prober->options.random, &request, NULL,
+					      on_measured, prober);
 }
 
 static void list_files(struct prober *prober)
@@ -294,6 +299,7 @@ static bool take_large_file(struct prober *prober, const struct survey_answer *a
 		return false;
 	prober->file = prober->files[chosen];
 	prober->file.size_bytes = sizes_bytes[chosen];
+	text_copy(prober->file_carrier, sizeof prober->file_carrier, answers[chosen].interface);
 	prober->version = 0;
 	prober->version_count = survey_versions(&answers[chosen], prober->versions);
 	return true;
@@ -544,7 +550,7 @@ void prober_close(struct prober *prober)
 	if (prober->probe)
 		probe_abort(prober->probe);
 	if (prober->capacity)
-		capacity_probe_abort(prober->capacity);
+		loaded_probe_abort(prober->capacity);
 	forget_files(prober);
 	traffic_free(&prober->before);
 	uv_close((uv_handle_t *)&prober->timer, release);

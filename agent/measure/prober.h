@@ -1,7 +1,8 @@
 /* prober.h - makes the probes that are due, one at a time: orders first, then what is on schedule, local before hub.
  *
  * A scheduled probe waits until the line is quiet (K1); a month's bytes are counted and kept in the spool (P4). For a
- * promise that the reference file cannot test, an order is answered by a capacity probe, and some runs end with one (P2).
+ * promise that the reference file cannot test, an order is answered by a capacity probe, and some runs end with one (P2);
+ * the delay is measured with it (L4).
  *
  * Ownership: prober_open makes it, prober_close releases it once the loop has run.
  * Threads:   the loop's.
@@ -16,6 +17,7 @@
 #include "agent/base/measurement.h"
 #include "agent/base/random.h"
 #include "agent/fetch.h"
+#include "agent/measure/answer.h"
 #include "agent/uplink/instruction.h"
 #include "agent/spool/spool.h"
 
@@ -27,8 +29,10 @@ struct prober_options {
 	struct spool *spool;
 	const struct instruction *instruction;   /* in force; read anew for each probe */
 	const char *interface;                   /* bind to it, or NULL */
+	bool sees_part;                          /* not all of the site's traffic (K3) */
 	int64_t budget_bytes;                    /* this agent's own limit a month */
 	int64_t discard_bytes;                   /* S6 */
+	struct busy_limits server_busy;          /* H3 */
 	bool has_collector;                      /* P5 binds */
 	void (*measured)(void *arg, const struct measurement *measurement);   /* a record to keep */
 	void *arg;

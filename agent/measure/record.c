@@ -57,7 +57,7 @@ static const struct traffic_interface *find_carrier(const struct traffic *traffi
 	return traffic_by_index(traffic, index);
 }
 
-void record_cross_traffic(struct measurement *record, const struct traffic *before, const char *interface,
+void record_cross_traffic(struct measurement *record, const struct traffic *before, const char *interface, bool sees_part,
 			  const struct transfer_result *result, int64_t own_bytes)
 {
 	const struct traffic_interface *carrier;
@@ -70,6 +70,7 @@ void record_cross_traffic(struct measurement *record, const struct traffic *befo
 		cross = traffic_cross(traffic_by_index(before, carrier->index), carrier, own_bytes, record->duration_us);
 		record->cross_rx_bps = cross.rx_bps;
 		record->cross_tx_bps = cross.tx_bps;
+		record->cross = cross.rx_bps == JSON_ABSENT || sees_part ? CROSS_UNKNOWN : CROSS_MEASURED;
 		text_copy(record->interface, sizeof record->interface, carrier->name);
 	}
 	traffic_free(&after);

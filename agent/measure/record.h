@@ -19,8 +19,8 @@ void record_transfer(struct measurement *record, const struct transfer_result *r
 void record_counters(struct traffic *ret_traffic);
 
 /* The client's own traffic since before, beside so many bytes of this probe: on the interface it was bound to, or (NULL)
- * on that of the route. Call after duration_us is known. */
-void record_cross_traffic(struct measurement *record, const struct traffic *before, const char *interface,
+ * on that of the route. With sees_part it is known in part only (K3). Call after duration_us is known. */
+void record_cross_traffic(struct measurement *record, const struct traffic *before, const char *interface, bool sees_part,
 			  const struct transfer_result *result, int64_t own_bytes);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
+#include "agent/measure/traffic.h"
 #include "agent/measure/transfer.h"
 
 #define DEADLINE_MS 3000
@@ -48,6 +49,15 @@ static void note_answered(struct survey *survey)
 		uv_timer_start(&survey->timer, on_told, 0, 0);
 }
 
+static void note_interface(struct survey_answer *answer, const struct transfer_result *result)
+{
+	struct err err;
+	int index;
+
+	if (traffic_egress(result->local_ip, result->peer_ip, &index, &err) == 0)
+		if_indextoname((unsigned int)index, answer->interface);
+}
+
 static void on_answer(void *arg, const struct transfer_result *result)
 {
 	struct question *question = arg;
@@ -59,6 +69,7 @@ static void on_answer(void *arg, const struct transfer_result *result)
 	if (result->failure == REASON_NONE && result->content_length > 0) {
 		answer->size_bytes = result->content_length;
 		*(versions[index % VERSIONS] == CURL_IPRESOLVE_V4 ? &answer->has_ipv4 : &answer->has_ipv6) = true;
+		note_interface(answer, result);
 	}
 	note_answered(survey);
 }

@@ -4,6 +4,7 @@
 #ifndef PLUMBLINE_SURVEY_H
 #define PLUMBLINE_SURVEY_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ struct survey;
 struct survey_answer {
 	int64_t size_bytes;      /* 0: not told */
 	bool has_ipv4, has_ipv6;
+	char interface[IF_NAMESIZE];   /* that leads to the server; "" when it did not answer, or nobody knows */
 };
 
 /* Asks all at once, over both versions, by HEAD, for at most three seconds. done comes once, from the loop, with an answer

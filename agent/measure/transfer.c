@@ -39,11 +39,9 @@ static const char *const header_names[HEADER_COUNT] = {
 	[HEADER_AGE] = "Age",
 	[HEADER_X_CACHE] = "X-Cache",
 	[HEADER_CACHE_STATUS] = "Cache-Status",
-	[HEADER_VIA] = "Via",
 	[HEADER_CONTENT_ENCODING] = "Content-Encoding",
 	[HEADER_NONCE] = "Plumbline-Nonce",
 	[HEADER_LOAD] = "Plumbline-Load",
-	[HEADER_RETRY_AFTER] = "Retry-After",
 };
 
 static const struct {

@@ -10,6 +10,9 @@
 #include "agent/base/mem.h"
 #include "agent/spool/spool_room.h"
 
+#define TRY_MS  10000
+#define LOOK_MS 30000   /* a file that was damaged or removed while nothing was stored */
+
 struct keeper {
 	struct spool *spool;
 	struct clock clock;
@@ -152,6 +155,11 @@ void keeper_tend(struct keeper *keeper)
 
 	if (try_to_store(keeper, &err) < 0)
 		note_trouble(keeper, &err);
+}
+
+int64_t keeper_wait_ms(const struct keeper *keeper)
+{
+	return keeper->is_failing ? TRY_MS : LOOK_MS;
 }
 
 void keeper_append(struct keeper *keeper, const struct spool_event *event)

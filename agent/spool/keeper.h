@@ -19,7 +19,6 @@
 #include "agent/spool/spool.h"
 
 #define KEEPER_HELD_MAX 256
-#define KEEPER_TRY_MS   10000   /* how often keeper_tend wants to be called */
 
 struct keeper;
 
@@ -44,6 +43,9 @@ void keeper_append(struct keeper *keeper, const struct spool_event *event);
 
 /* Brings the spool back and stores what is held, if it can be done now. */
 void keeper_tend(struct keeper *keeper);
+
+/* How long keeper_tend may be left uncalled from now on: 10 s while the disk does not work, else 30 s. */
+int64_t keeper_wait_ms(const struct keeper *keeper);
 
 /* How many events are in memory. */
 size_t keeper_held(const struct keeper *keeper);

@@ -316,9 +316,10 @@ static int pack_report(struct uplink *uplink, struct err *err)
 		return -1;
 	if (state.generation == JSON_ABSENT)
 		state.generation = uplink->options.identity->generation;
-	buf_printf(&text, "{\"spool\":\"%s\",\"sent_ms\":%" PRId64 ",\"sent_boottime_us\":%" PRId64 ",\"generation\":%" PRId64
-			  ",\"events\":[%s]}",
-		   state.uuid, now.realtime_ms, now.boottime_us, state.generation, buf_text(&uplink->batch.events));
+	buf_printf(&text, "{\"spool\":\"%s\",\"boot\":\"%s\",\"sent_ms\":%" PRId64 ",\"sent_boottime_us\":%" PRId64
+			  ",\"generation\":%" PRId64 ",\"events\":[%s]}",
+		   state.uuid, uplink->options.boot, now.realtime_ms, now.boottime_us, state.generation,
+		   buf_text(&uplink->batch.events));
 	buf_clear(&uplink->request.body);
 	rc = gzip_pack(text.data, text.length_bytes, &uplink->request.body, err);
 	buf_free(&text);

@@ -37,6 +37,7 @@ struct uplink_options {
 	struct random_source random;
 	struct spool *spool;
 	const struct identity *identity;
+	const char *boot;              /* the kernel's id of this boot: what boottimes are compared within (J4) */
 	const char *collector_url;
 	const char *ca_file;           /* or NULL */
 	struct backoff backoff;

@@ -29,7 +29,7 @@ struct carrier;
 int carrier_open(uv_loop_t *loop, const char *interface, void (*changed)(void *arg), void *arg,
 		 struct carrier **ret_carrier, struct err *err);
 
-/* Reads the view anew: the poll. It stays valid until the carrier is closed. */
+/* The poll: reads the view anew after an event of the kernel, and each sixth time. It stays valid until the carrier is closed. */
 const struct carrier_view *carrier_look(struct carrier *carrier);
 
 /* Everything is released when the loop has run; accepts NULL. */

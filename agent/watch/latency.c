@@ -9,8 +9,14 @@
 
 void latency_init(struct latency *latency, int64_t bin_us, int64_t settle_us, int64_t now_us)
 {
-	*latency = (struct latency){ .bin_us = bin_us, .settle_us = settle_us, .opened_us = now_us };
-	latency->bins[0].number = latency->bins[1].number = -1;
+	latency->bin_us = bin_us;
+	latency->settle_us = settle_us;
+	latency->opened_us = now_us;
+	latency->episode_count = 0;
+	for (int i = 0; i < 2; i++) {   /* the samples stay untouched: most of their memory is never used */
+		latency->bins[i].number = -1;
+		latency->bins[i].count = latency->bins[i].beyond = 0;
+	}
 	for (int i = 0; i < LATENCY_HOURS; i++)
 		latency->hours[i].hour = -1;
 }

@@ -307,7 +307,7 @@ int reach_open(const struct reach_options *options, struct reach **ret_reach, st
 	for (int level = 0; level < LEVEL_COUNT; level++)   /* agents that start together do not call together */
 		reach->due_us[level] = now_us + (int64_t)random_below(&options->random,
 								      (uint64_t)options->rule.every_ms[level] * 1000);
-	reach->due_us[LEVEL_CARRIER] = now_us;
+	reach->due_us[LEVEL_CARRIER] = reach->due_us[LEVEL_GATEWAY] = now_us;   /* their own; together: one wakeup */
 	if (carrier_open(options->loop, options->interface, on_carrier_changed, reach, &reach->carrier, err) < 0) {
 		free(reach);
 		return -1;
@@ -389,6 +389,12 @@ void reach_sweep(struct reach *reach)
 {
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		try_level(reach, (enum ladder_level)level, true);
+}
+
+void reach_failed(struct reach *reach, enum ladder_level level)
+{
+	learn(add_beat(reach, level, false), false, true);
+	tell(reach, level);
 }
 
 void reach_void(struct reach *reach)

@@ -72,6 +72,9 @@ int64_t reach_run(struct reach *reach, int64_t now_us);
 /* One attempt at every level now. */
 void reach_sweep(struct reach *reach);
 
+/* Something other than an attempt of its own has just failed at this level; told of like one. */
+void reach_failed(struct reach *reach, enum ladder_level level);
+
 /* Forgets what is under way: the machine slept over it. Also from within attempted and echoed. */
 void reach_void(struct reach *reach);
 

@@ -1,5 +1,5 @@
-/* rtnetlink in short: a request names what to dump; the answer is a run of messages that ends with NLMSG_DONE; each message
- * is a fixed struct followed by attributes (type, length, value). */
+/* rtnetlink in short: a request names what is asked for; the answer is one message, or a run that ends with NLMSG_DONE; each
+ * message is a fixed struct followed by attributes (type, length, value). */
 #include "agent/watch/route.h"
 
 #include <errno.h>
@@ -10,32 +10,41 @@
 
 #include "agent/base/mem.h"
 
-#define BUFFER_BYTES 32768
-#define DUMP_BYTES_MAX (4 * 1024 * 1024)   /* a full routing table is not read to its end */
+#define BUFFER_BYTES     32768
+#define ANSWER_BYTES_MAX (4 * 1024 * 1024)   /* a full routing table is not read to its end */
 
 typedef void message_taker(void *arg, const struct nlmsghdr *message);
 
-struct request {
+struct route_request {
 	struct nlmsghdr header;
-	union {
-		struct rtmsg route;
-		struct ifinfomsg link;
-	};
+	struct rtmsg route;
 };
 
-/* Hands on the messages of one read; true when the dump goes on. */
+struct link_request {
+	struct nlmsghdr header;
+	struct ifinfomsg link;
+	struct rtattr name_header;
+	char name[IF_NAMESIZE];
+	struct rtattr filter_header;
+	uint32_t filter;
+};
+
+/* Hands on the messages of one read; true when the answer goes on. */
 static bool take_messages(const char *bytes, size_t length, message_taker *take, void *arg)
 {
+	bool goes_on = true;
+
 	for (const struct nlmsghdr *message = (const void *)bytes; NLMSG_OK(message, length);
 	     message = NLMSG_NEXT(message, length)) {
 		if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
 			return false;
 		take(arg, message);
+		goes_on = message->nlmsg_flags & NLM_F_MULTI;
 	}
-	return true;
+	return goes_on;
 }
 
-static int read_dump(int fd, message_taker *take, void *arg, struct err *err)
+static int read_answer(int fd, message_taker *take, void *arg, struct err *err)
 {
 	_Alignas(struct nlmsghdr) char bytes[BUFFER_BYTES];
 	size_t total = 0;
@@ -46,28 +55,20 @@ static int read_dump(int fd, message_taker *take, void *arg, struct err *err)
 		if (length < 0)
 			return err_set(err, ERR_IO, "rtnetlink: %s", strerror(errno));
 		total += (size_t)length;
-	} while (take_messages(bytes, (size_t)length, take, arg) && total < DUMP_BYTES_MAX);
+	} while (take_messages(bytes, (size_t)length, take, arg) && total < ANSWER_BYTES_MAX);
 	return 0;
 }
 
-static int dump(uint16_t type, unsigned char family, message_taker *take, void *arg, struct err *err)
+static int ask(const struct nlmsghdr *request, message_taker *take, void *arg, struct err *err)
 {
-	struct request request = { .header = { .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP } };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), rc;
 
 	if (fd < 0)
 		return err_set(err, ERR_IO, "rtnetlink: %s", strerror(errno));
-	if (type == RTM_GETROUTE) {
-		request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.route);
-		request.route.rtm_family = family;
-	} else {
-		request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.link);
-		request.link.ifi_family = family;
-	}
-	if (send(fd, &request, request.header.nlmsg_len, 0) < 0)
+	if (send(fd, request, request->nlmsg_len, 0) < 0)
 		rc = err_set(err, ERR_IO, "rtnetlink: %s", strerror(errno));
 	else
-		rc = read_dump(fd, take, arg, err);
+		rc = read_answer(fd, take, arg, err);
 	close(fd);
 	return rc;
 }
@@ -161,11 +162,16 @@ static void consider_route(void *arg, const struct nlmsghdr *message)
 int route_read_default(const char *interface, struct default_route *ret_route, struct err *err)
 {
 	static const unsigned char families[] = { AF_INET, AF_INET6 };
+	struct route_request request = {
+		.header = { .nlmsg_len = sizeof request, .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+	};
 	struct route_search search = { .interface = interface };
 
-	for (int i = 0; i < 2 && !search.found; i++)
-		if (dump(RTM_GETROUTE, families[i], consider_route, &search, err) < 0)
+	for (int i = 0; i < 2 && !search.found; i++) {
+		request.route.rtm_family = families[i];
+		if (ask(&request.header, consider_route, &search, err) < 0)
 			return -1;
+	}
 	if (!search.found || !if_indextoname(search.link, ret_route->interface))
 		return err_set(err, ERR_NOT_FOUND, "there is no default route");
 	ret_route->gateway = search.gateway;
@@ -204,9 +210,16 @@ static void consider_link(void *arg, const struct nlmsghdr *message)
 
 int route_read_carrier(const char *interface, bool *ret_up, struct err *err)
 {
+	struct link_request request = {
+		.header = { .nlmsg_len = sizeof request, .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST },
+		.name_header = { .rta_len = RTA_LENGTH(sizeof request.name), .rta_type = IFLA_IFNAME },
+		.filter_header = { .rta_len = RTA_LENGTH(sizeof request.filter), .rta_type = IFLA_EXT_MASK },
+		.filter = RTEXT_FILTER_SKIP_STATS,
+	};
 	struct link_search search = { .interface = interface };
 
-	if (dump(RTM_GETLINK, AF_UNSPEC, consider_link, &search, err) < 0)
+	text_copy(request.name, sizeof request.name, interface);
+	if (ask(&request.header, consider_link, &search, err) < 0)
 		return -1;
 	if (!search.found)
 		return err_set(err, ERR_NOT_FOUND, "there is no interface %s", interface);

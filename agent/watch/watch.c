@@ -18,7 +18,8 @@
 #include "agent/watch/ladder_json.h"
 #include "agent/watch/latency.h"
 
-#define TICK_MAX_US INT64_C(5000000)   /* a resume from suspend is noticed after it */
+#define TICK_MAX_US INT64_C(10000000)   /* a resume from suspend is noticed after it */
+#define ROW_EARLY_PART 30               /* of its 30 s: with a tick that comes shortly before; one wakeup for both */
 
 static const enum ladder_level echoed_levels[] = { LEVEL_GATEWAY, LEVEL_LOCAL, LEVEL_HUB };
 #define ECHOED_COUNT (sizeof echoed_levels / sizeof echoed_levels[0])
@@ -165,12 +166,13 @@ static void write_row(struct watch *watch, bool durable, bool ended_clean)
 /* J1: a row each 30 s, durable each 60 s; one in between when something has changed, for those who look. */
 static void keep_journal(struct watch *watch)
 {
-	bool due = watch->seen.at.boottime_us >= watch->row_due_us;
+	int64_t now_us = watch->seen.at.boottime_us, every_us = watch->options.rule.row_ms * 1000;
+	bool due = now_us >= watch->row_due_us - every_us / ROW_EARLY_PART;
 
 	if (!due && !watch->is_changed)
 		return;
 	if (due)
-		watch->row_due_us = watch->seen.at.boottime_us + watch->options.rule.row_ms * 1000;
+		watch->row_due_us = now_us > watch->row_due_us + every_us ? now_us + every_us : watch->row_due_us + every_us;
 	write_row(watch, due && watch->rows++ % 2 == 0, false);
 }
 
@@ -428,6 +430,28 @@ void watch_set_url(struct watch *watch, enum ladder_level level, const char *url
 {
 	reach_set_url(watch->reach, level, url);
 	set_tick(watch);
+}
+
+/* What a failed transfer from the local server says of its levels. A body that came, though cut or altered, is an answer. */
+static const struct {
+	enum reason reason;
+	enum ladder_level level;
+} failures[] = {
+	{ REASON_DNS, LEVEL_NAMES },      { REASON_CONNECT, LEVEL_HTTP },     { REASON_TLS, LEVEL_HTTP },
+	{ REASON_NO_ANSWER, LEVEL_HTTP }, { REASON_HTTP_STATUS, LEVEL_HTTP },
+};
+
+/* The ladder has no levels for the hub's name and HTTP: there a sweep looks at what it has. */
+void watch_transfer_failed(struct watch *watch, enum leg leg, enum reason reason)
+{
+	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+		if (failures[i].reason != reason)
+			continue;
+		if (leg == LEG_LOCAL)
+			reach_failed(watch->reach, failures[i].level);
+		else
+			reach_sweep(watch->reach);
+	}
 }
 
 void watch_set_alive(struct watch *watch, int64_t alive_ms)

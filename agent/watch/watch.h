@@ -7,7 +7,7 @@
  *
  * Ownership: watch_open makes it, watch_close releases it once the loop has run.
  * Units:     _ms durations, _us boottime; dates in UTC milliseconds.
- * Source:    methodology 8 (L1, L2), 9 (O1 to O5, J1 to J3).
+ * Source:    methodology 2 (T10), 8 (L1, L2), 9 (O1 to O5, J1 to J3).
  * Threads:   the loop's. */
 #ifndef PLUMBLINE_WATCH_H
 #define PLUMBLINE_WATCH_H
@@ -18,6 +18,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/measurement.h"
 #include "agent/base/random.h"
 #include "agent/fetch.h"
 #include "agent/watch/outage.h"
@@ -44,6 +45,9 @@ int watch_open(const struct watch_options *options, struct watch **ret_watch, st
 
 /* The reference file of LEVEL_LOCAL or LEVEL_HUB, whose host is watched; NULL: none. */
 void watch_set_url(struct watch *watch, enum ladder_level level, const char *url);
+
+/* A transfer of this leg's reference file has failed, for this reason: evidence beside the watch's own attempts (T10). */
+void watch_transfer_failed(struct watch *watch, enum leg leg, enum reason reason);
 
 /* At most one alive event in so long from now on. */
 void watch_set_alive(struct watch *watch, int64_t alive_ms);

@@ -32,6 +32,7 @@
 #include "collector/store/store.h"
 
 struct reference;
+struct self_check;
 struct waiting;
 
 struct api_options {
@@ -39,6 +40,7 @@ struct api_options {
 	const struct collector_config *config;
 	struct store *store;
 	struct reference *reference;    /* serves /reference/…; NULL: there is none */
+	struct self_check *self_check;  /* NULL: none is made */
 	struct clock clock;
 	struct random_source random;    /* fit for keys and tokens, from any thread */
 	bool secure;                    /* reached over TLS: cookies say so */

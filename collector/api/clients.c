@@ -3,7 +3,9 @@
 #include "collector/api/input.h"
 #include "collector/api/lines.h"
 #include "collector/api/orders.h"
+#include "collector/api/outages.h"
 #include "collector/api/routes.h"
+#include "collector/derive/outages.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
 
@@ -12,6 +14,7 @@
 #define SCAN_MAX      2000   /* clients looked at for one page, when few of them have the quality asked for */
 #define DAY_MS        INT64_C(86400000)
 #define RECENT_POINTS 200
+#define LONG_MS       (90 * DAY_MS)
 #define TICKETS_MAX   100
 
 static const char *const quality_names[] = { "good", "bad", "unmeasured", NULL };
@@ -121,16 +124,44 @@ int clients_read(struct api_call *call, struct txn *txn, struct err *err)
 	return search(call, txn, filter, quality, err);
 }
 
-static int add_recent(struct api_call *call, struct txn *txn, json_t *line, struct err *err)
+/* The outages of a line's last 30 days; its figures are added to those of the client's other lines. */
+static int add_outages(struct api_call *call, struct txn *txn, const struct line *stored, json_t *line,
+		       struct stretch *whole, struct availability *sum, struct err *err)
+{
+	struct availability availability;
+	struct stretch period;
+	json_t *outages;
+
+	if (outages_last_period(txn, call->api->options.config, stored, call->now.realtime_ms, &period, err) < 0 ||
+	    outages_show(call, txn, stored, &period, &outages, &availability, err) < 0)
+		return -1;
+	json_object_set_new(line, "outages", outages);
+	availability_add(sum, &availability);
+	if (period.from_ms < whole->from_ms)
+		whole->from_ms = period.from_ms;
+	if (period.to_ms > whole->to_ms)
+		whole->to_ms = period.to_ms;
+	return 0;
+}
+
+static int add_recent(struct api_call *call, struct txn *txn, json_t *line, struct stretch *whole, struct availability *sum,
+		      struct err *err)
 {
 	int64_t now_ms = call->now.realtime_ms;
 	struct line stored;
-	json_t *recent;
+	json_t *recent, *days;
 
 	if (line_get(txn, json_string_value(json_object_get(line, "id")), &stored, err) < 0 ||
 	    measurements_series(txn, &stored, now_ms - DAY_MS, now_ms, RECENT_POINTS, &recent, err) < 0)
 		return -1;
+	if (add_outages(call, txn, &stored, line, whole, sum, err) < 0) {
+		json_decref(recent);
+		return -1;
+	}
 	json_object_set_new(line, "recent", recent);
+	if (measurements_overview(txn, &stored, now_ms - LONG_MS, now_ms, RECENT_POINTS, &days, err) < 0)
+		return -1;
+	json_object_set_new(line, "days", days);
 	json_object_set_new(line, "thresholds", line_thresholds(call->api->options.config, &stored));
 	return orders_show_last(call, txn, &stored, 0, line, err);
 }
@@ -138,14 +169,19 @@ static int add_recent(struct api_call *call, struct txn *txn, json_t *line, stru
 static int add_dossier(struct api_call *call, struct txn *txn, const char *id, struct err *err)
 {
 	const struct ticket_filter filter = { .client = id, .limit = TICKETS_MAX };
+	struct stretch whole = { INT64_MAX, INT64_MIN };
+	struct availability sum = { 0 };
 	json_t *line, *tickets;
 	size_t i;
 
 	if (add_quality(call, txn, call->answer, err) < 0)
 		return -1;
 	json_array_foreach(json_object_get(call->answer, "lines"), i, line)
-		if (add_recent(call, txn, line, err) < 0)
+		if (add_recent(call, txn, line, &whole, &sum, err) < 0)
 			return -1;
+	if (sum.period_ms > 0)
+		json_object_set_new(call->answer, "availability",
+				    availability_to_json(&call->api->options.config->outages, &sum, &whole));
 	if (tickets_list(txn, &filter, &tickets, err) < 0)
 		return -1;
 	json_object_set_new(call->answer, "tickets", tickets);

@@ -5,13 +5,14 @@
 #include "collector/api/input.h"
 #include "collector/api/orders.h"
 #include "collector/api/routes.h"
-#include "collector/evaluate.h"
+#include "collector/derive/quality.h"
 #include "collector/store/measurements.h"
 
 #define DAY_MS        INT64_C(86400000)
 #define TIME_MS_MAX   INT64_C(32503680000000)   /* the year 3000 */
 #define POINTS_MAX    5000
 #define POINTS_PRESET 500
+#define OVERVIEW_MS   (14 * DAY_MS)   /* a page shows so long a time by the day */
 
 int line_add_quality(struct api_call *call, struct txn *txn, json_t *line, struct err *err)
 {
@@ -39,8 +40,10 @@ json_t *line_thresholds(const struct collector_config *config, const struct line
 			 threshold(plan ? plan->hub_min_bps : 0));
 }
 
-/* The measurements of the asked stretch of time (preset_ms up to now) as {items, cursor, from_ms, to_ms}. */
-static int read_series(struct api_call *call, struct txn *txn, const struct line *line, int64_t preset_ms, struct err *err)
+/* The measurements of the asked stretch of time (preset_ms up to now) as {items, cursor, from_ms, to_ms}. For a page of a long
+ * one, days. */
+static int read_series(struct api_call *call, struct txn *txn, const struct line *line, int64_t preset_ms, bool for_page,
+		       struct err *err)
 {
 	int64_t now_ms = call->now.realtime_ms;
 	int64_t from_ms, to_ms, points;
@@ -51,7 +54,8 @@ static int read_series(struct api_call *call, struct txn *txn, const struct line
 		return -1;
 	if (from_ms > to_ms)
 		return input_fault(call, err, "from_ms", "must not be later than to_ms");
-	if (measurements_series(txn, line, from_ms, to_ms, points, &call->answer, err) < 0)
+	if ((for_page && to_ms - from_ms >= OVERVIEW_MS ? measurements_overview : measurements_series)(
+		    txn, line, from_ms, to_ms, points, &call->answer, err) < 0)
 		return -1;
 	json_object_set_new(call->answer, "cursor", json_null());
 	json_object_set_new(call->answer, "from_ms", json_integer(from_ms));
@@ -65,7 +69,7 @@ int measurements_read(struct api_call *call, struct txn *txn, struct err *err)
 
 	if (line_get(txn, call->match.parameters[0], &line, err) < 0)
 		return -1;
-	return read_series(call, txn, &line, DAY_MS, err);
+	return read_series(call, txn, &line, DAY_MS, false, err);
 }
 
 int history_read(struct api_call *call, struct txn *txn, struct err *err)
@@ -73,7 +77,7 @@ int history_read(struct api_call *call, struct txn *txn, struct err *err)
 	struct line line;
 	json_t *client;
 
-	if (line_get(txn, call->match.parameters[0], &line, err) < 0 || read_series(call, txn, &line, 30 * DAY_MS, err) < 0 ||
+	if (line_get(txn, call->match.parameters[0], &line, err) < 0 || read_series(call, txn, &line, 30 * DAY_MS, true, err) < 0 ||
 	    client_get(txn, line.client, &client, err) < 0)
 		return -1;
 	json_object_set_new(call->answer, "line", json_pack("{s:s, s:s, s:O, s:s, s:s, s:s, s:o}", "id", line.id, "client",

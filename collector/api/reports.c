@@ -11,9 +11,14 @@
 #include "agent/base/mem.h"
 #include "collector/api/instruction.h"
 #include "collector/api/routes.h"
-#include "collector/evaluate.h"
+#include "collector/decide/skew.h"
+#include "collector/derive/fast.h"
+#include "collector/derive/network.h"
+#include "collector/derive/reliable.h"
 #include "collector/store/measurements.h"
 #include "collector/store/orders.h"
+#include "collector/store/outages.h"
+#include "collector/store/rollups.h"
 
 #define TIME_MS_MAX    INT64_C(32503680000000)   /* the year 3000 */
 #define GENERATION_MAX (INT64_MAX - 1)           /* there is one after it */
@@ -29,6 +34,8 @@ enum generation_means generation_compare(int64_t expected, int64_t reported)
 
 static const struct json_field fields[] = {
 	{ "spool", JSON_FIELD_TEXT, true, offsetof(struct report, spool), UUID_SIZE, 0, 0, NULL },
+	{ "boot", JSON_FIELD_TEXT, false, offsetof(struct report, boot), BOOT_ID_SIZE, 0, 0, NULL },
+	{ "sent_boottime_us", JSON_FIELD_INTEGER, false, offsetof(struct report, sent_boottime_us), 0, 0, INT64_MAX, NULL },
 	{ "sent_ms", JSON_FIELD_INTEGER, true, offsetof(struct report, sent_ms), 0, 0, TIME_MS_MAX, NULL },
 	{ "generation", JSON_FIELD_INTEGER, true, offsetof(struct report, generation), 0, 0, GENERATION_MAX, NULL },
 };
@@ -44,28 +51,127 @@ static bool is_uuid(const char *text)
 	return text[UUID_SIZE - 1] == '\0';
 }
 
-/* Is this one event fit to be stored? What is wrong with it harms only itself. */
+/* What the writer's steps share while a report is stored. */
+struct storing {
+	struct txn *txn;
+	const struct collector_config *config;
+	const struct line *line;
+	int64_t spool;
+	struct arrival arrival;
+	int64_t measured_from_ms;   /* the oldest new measurement; INT64_MAX */
+	int64_t watched_from_ms;    /* the oldest new fact about outages; INT64_MAX */
+};
+
+/* How events of a type are checked and stored. What is wrong with an event harms only itself. */
+struct event_type {
+	const char *name;
+	int (*read)(struct report_event *event, struct err *err);
+	int (*store)(struct storing *storing, struct report_event *event, struct err *err);
+};
+
+static int read_measurement(struct report_event *event, struct err *err)
+{
+	event->is_measurement = true;
+	return measurement_from_json(event->object, &event->measurement, NULL, err);
+}
+
+/* J4. Where nobody knows when it was, it is kept as of its arrival and judges nothing. */
+static void date_measurement(const struct arrival *arrival, const char *boot, struct measurement *m)
+{
+	if (skew_is_trusted(arrival, m->started_ms) || skew_rebase(arrival, boot, m->boottime_us, &m->started_ms))
+		return;
+	m->started_ms = arrival->received_ms;
+	m->judgement = JUDGED_INVALID;
+	m->reason = REASON_CLOCK;
+}
+
+static int store_measurement(struct storing *storing, struct report_event *event, struct err *err)
+{
+	struct measurement *m = &event->measurement;
+
+	date_measurement(&storing->arrival, event->boot, m);
+	if (m->started_ms < storing->measured_from_ms)
+		storing->measured_from_ms = m->started_ms;
+	if (measurement_put(storing->txn, storing->line, storing->spool, event->seq, m, err) < 0 ||
+	    network_note(storing->txn, storing->config, storing->line, m, err) < 0)
+		return -1;
+	return m->order[0] ? order_answer(storing->txn, storing->line, storing->spool, event->seq, m, err) : 0;
+}
+
+/* It is kept as it is. */
+static int read_other(struct report_event *event, struct err *err)
+{
+	if (json_dumpb(event->object, NULL, 0, JSON_COMPACT) > REPORT_EVENT_MAX_BYTES)
+		return err_set(err, ERR_INPUT, "larger than %d bytes", REPORT_EVENT_MAX_BYTES);
+	return 0;
+}
+
+static int store_other(struct storing *storing, struct report_event *event, struct err *err)
+{
+	return event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object, err);
+}
+
+static int read_watched(struct report_event *event, struct err *err)
+{
+	return read_other(event, err) < 0 ? -1 : outage_event_check(event->type->name, event->object, err);
+}
+
+/* J4: by how much the event's dates are wrong; false where nobody knows. */
+static bool find_shift(const struct arrival *arrival, const struct report_event *event, int64_t *ret_shift_ms)
+{
+	const json_t *ended_ms = json_object_get(event->object, "ended_ms");
+	int64_t started_ms = json_integer_value(json_object_get(event->object, "started_ms")), at_ms = started_ms;
+	int64_t length_ms = ended_ms ? json_integer_value(ended_ms) - started_ms : 0;
+	const json_t *boottime_us = json_object_get(event->object, "boottime_us");
+
+	if (!skew_is_trusted(arrival, started_ms) &&
+	    (!json_is_integer(boottime_us) || !skew_rebase(arrival, event->boot, json_integer_value(boottime_us), &at_ms)))
+		return false;
+	*ret_shift_ms = at_ms - started_ms;
+	return skew_is_trusted(arrival, at_ms + length_ms);
+}
+
+/* What nobody knows the time of is kept as it came, and judges nothing. */
+static int store_watched(struct storing *storing, struct report_event *event, struct err *err)
+{
+	int64_t shift_ms;
+
+	if (store_other(storing, event, err) < 0)
+		return -1;
+	if (!find_shift(&storing->arrival, event, &shift_ms))
+		return 0;
+	return outage_event_put(storing->txn, storing->line, storing->spool, event->seq, event->type->name, event->object,
+				shift_ms, &storing->watched_from_ms, err);
+}
+
+static const struct event_type event_types[] = {
+	{ "measurement", read_measurement, store_measurement },
+	{ "outage",      read_watched,     store_watched },
+	{ "latency",     read_other,       store_other },
+	{ "alive",       read_watched,     store_watched },
+	{ "boot",        read_other,       store_other },
+	{ "clock_step",  read_other,       store_other },
+	{ "dropped",     read_other,       store_other },
+	{ NULL, NULL, NULL },
+};
+
+/* Is this one event fit to be stored? */
 static int check_event(struct report_event *event, struct err *err)
 {
-	static const char *const types[] = { "measurement", "outage", "latency", "alive", "boot", "clock_step", "dropped" };
-	const json_t *type = json_object_get(event->object, "type");
+	const json_t *name = json_object_get(event->object, "type");
 	const json_t *boot = json_object_get(event->object, "boot");
 
 	if (event->seq > SEQ_MAX)
 		return err_set(err, ERR_INPUT, "seq: must be at most %" PRId64, SEQ_MAX);
-	if (!json_is_string(type))
+	if (!json_is_string(name))
 		return err_set(err, ERR_INPUT, "type: is missing, or no string");
 	if (boot && !json_is_string(boot))
 		return err_set(err, ERR_INPUT, "boot: must be a string");
-	event->type = json_string_value(type);
-	event->is_measurement = !strcmp(event->type, types[0]);
-	if (event->is_measurement)
-		return measurement_from_json(event->object, &event->measurement, NULL, err);
-	if (json_dumpb(event->object, NULL, 0, JSON_COMPACT) > REPORT_EVENT_MAX_BYTES)   /* it is kept as it is */
-		return err_set(err, ERR_INPUT, "larger than %d bytes", REPORT_EVENT_MAX_BYTES);
-	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-		if (!strcmp(event->type, types[i]))
-			return 0;
+	if (boot)
+		text_copy(event->boot, sizeof event->boot, json_string_value(boot));
+	for (event->type = event_types; event->type->name; event->type++)
+		if (!strcmp(event->type->name, json_string_value(name)))
+			return event->type->read(event, err);
 	return err_set(err, ERR_INPUT, "type: no such type of event");
 }
 
@@ -155,6 +261,18 @@ static void free_ingest(void *state)
 	free(ingest);
 }
 
+/* Lets go of the body when nothing borrows from it. On the thread that made it, that costs the least. */
+static void release_body(struct api_call *call, struct report *report)
+{
+	for (size_t i = 0; i < report->event_count; i++)
+		if (!report->events[i].is_measurement)
+			return;
+	for (size_t i = 0; i < report->event_count; i++)
+		report->events[i].object = NULL;
+	json_decref(call->input);
+	call->input = NULL;
+}
+
 /* All that the writer need not do for everybody in turn is done here. */
 int reports_read(struct api_call *call, struct txn *txn, struct err *err)
 {
@@ -171,6 +289,7 @@ int reports_read(struct api_call *call, struct txn *txn, struct err *err)
 		return -1;
 	instruction_etag(instruction, ingest->etag);
 	json_decref(instruction);
+	release_body(call, &ingest->report);
 	return 0;
 }
 
@@ -193,22 +312,23 @@ static int keep_report(struct api_call *call, struct txn *txn, bool copied, stru
 	return report_put(txn, &fact, err);
 }
 
-static int store_event(struct txn *txn, const struct line *line, int64_t spool, struct report_event *event,
-		       int64_t from_ms[LEG_COUNT], struct err *err)
+/* Which events are new. Nearly always all of them, one after the other: then they are one step. */
+static int take_events(struct txn *txn, int64_t spool, struct report *report, struct err *err)
 {
-	const struct measurement *m = &event->measurement;
+	int64_t first_seq = report->events[0].seq, last_seq = report->events[report->event_count - 1].seq;
+	bool fresh = false;
 
-	if (spool_take(txn, spool, event->seq, &event->counted, err) < 0)
+	if (last_seq - first_seq == (int64_t)report->event_count - 1 &&
+	    spool_take_run(txn, spool, first_seq, last_seq, &fresh, err) < 0)
 		return -1;
-	if (!event->counted)
-		return 0;
-	if (!event->is_measurement)
-		return event_put(txn, line, spool, event->seq, event->type, event->object, err);
-	if (m->started_ms < from_ms[m->leg])
-		from_ms[m->leg] = m->started_ms;
-	if (measurement_put(txn, line, spool, event->seq, m, err) < 0)
-		return -1;
-	return m->order[0] ? order_answer(txn, line, spool, event->seq, m, err) : 0;
+	for (size_t i = 0; i < report->event_count; i++) {
+		struct report_event *event = &report->events[i];
+
+		event->counted = fresh;
+		if (!fresh && spool_take(txn, spool, event->seq, &event->counted, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Asks for what the agent reported before this report and we do not have. A report that is repeated, because our
@@ -224,24 +344,41 @@ static int find_missing(struct txn *txn, int64_t spool, struct report *report, s
 	return 0;
 }
 
+/* What the report's new events mean for the line. */
+static int derive(const struct api_call *call, const struct storing *storing, struct err *err)
+{
+	const struct collector_config *config = call->api->options.config;
+	int64_t now_ms = call->now.realtime_ms;
+
+	if (storing->watched_from_ms != INT64_MAX &&
+	    (derive_reliable(storing->txn, config, storing->line, storing->watched_from_ms, now_ms, err) < 0 ||
+	     network_note_change(storing->txn, storing->watched_from_ms, err) < 0))
+		return -1;
+	if (storing->measured_from_ms == INT64_MAX)
+		return 0;
+	return derive_fast(storing->txn, config, storing->line, storing->measured_from_ms, now_ms, err);
+}
+
 static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 {
 	struct ingest *ingest = call->state;
-	int64_t from_ms[LEG_COUNT] = { INT64_MAX, INT64_MAX };
-	int64_t spool;
+	struct report *report = &ingest->report;
+	struct storing storing = {
+		.txn = txn, .config = call->api->options.config, .line = &ingest->line, .measured_from_ms = INT64_MAX,
+		.watched_from_ms = INT64_MAX,
+		.arrival = { call->now.realtime_ms, report->sent_boottime_us, report->boot },
+	};
 
-	if (ingest->report.event_count == 0)
+	if (report->event_count == 0)
 		return 0;
-	if (spool_number(txn, &call->agent, ingest->report.spool, &spool, err) < 0)
+	if (spool_number(txn, &call->agent, report->spool, &storing.spool, err) < 0 ||
+	    events_mark(txn, storing.spool, report->events[0].seq, call->now.realtime_ms, err) < 0 ||
+	    take_events(txn, storing.spool, report, err) < 0)
 		return -1;
-	for (size_t i = 0; i < ingest->report.event_count; i++)
-		if (store_event(txn, &ingest->line, spool, &ingest->report.events[i], from_ms, err) < 0)
+	for (size_t i = 0; i < report->event_count; i++)
+		if (report->events[i].counted && report->events[i].type->store(&storing, &report->events[i], err) < 0)
 			return -1;
-	if (find_missing(txn, spool, &ingest->report, err) < 0)
-		return -1;
-	if (from_ms[LEG_LOCAL] == INT64_MAX && from_ms[LEG_HUB] == INT64_MAX)
-		return 0;
-	return evaluate_line(txn, call->api->options.config, &ingest->line, from_ms, call->now.realtime_ms, err);
+	return find_missing(txn, storing.spool, report, err) < 0 ? -1 : derive(call, &storing, err);
 }
 
 static void answer(struct api_call *call, int64_t generation)

@@ -1,8 +1,9 @@
 /* reports.h - what an agent sends: read, checked, stored once.
  *
  * The happy path: report_read takes the body apart on a reader thread; on the writer the report's bytes are kept, each
- * event whose (spool, seq) is new is stored, and the line is evaluated, all in one transaction. Everything may be repeated.
- * Source:  contract section 3; methodology 13, rule 7.
+ * event whose (spool, seq) is new is stored, and what it means for the line is derived, all in one transaction. Everything may
+ * be repeated.
+ * Source:  contract section 3; methodology 13, rule 7; J4 (dates that cannot be).
  * Threads: the functions here are pure. */
 #ifndef PLUMBLINE_REPORTS_H
 #define PLUMBLINE_REPORTS_H
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/measurement.h"
 #include "agent/base/random.h"
@@ -27,10 +29,13 @@ enum generation_means {
 };
 enum generation_means generation_compare(int64_t expected, int64_t reported);
 
+struct event_type;
+
 struct report_event {
 	int64_t seq;
-	const char *type;                /* borrowed from the body, as object is */
-	const json_t *object;
+	const struct event_type *type;
+	const json_t *object;            /* borrowed from the body; NULL, once read, when a report has only measurements */
+	char boot[BOOT_ID_SIZE];         /* that it happened in, or "" */
 	bool is_measurement;
 	struct measurement measurement;
 	bool counted;                    /* set by the writer: it was new */
@@ -38,7 +43,9 @@ struct report_event {
 
 struct report {
 	char spool[UUID_SIZE];
+	char boot[BOOT_ID_SIZE];         /* that it was sent in, or "" */
 	int64_t sent_ms;
+	int64_t sent_boottime_us;        /* or JSON_ABSENT */
 	int64_t generation;
 	int64_t acked_seq;               /* of the last event, 0 without events */
 	int64_t missing_from;            /* set by the writer: the events from here to the first are not here; or 0 */

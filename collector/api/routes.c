@@ -18,8 +18,10 @@ static const struct api_route routes[] = {
 
 	{ "GET",    PREFIX "/clients",                    API_PERSON, ACTION_SEE, clients_read, NULL, "clients" },
 	{ "GET",    PREFIX "/clients/{id}",               API_PERSON, ACTION_SEE, client_read, NULL, "client" },
+	{ "GET",    PREFIX "/agents",                     API_PERSON, ACTION_SEE, agents_read, NULL, NULL },
 	{ "GET",    PREFIX "/lines/{id}/measurements",    API_PERSON, ACTION_SEE, measurements_read, NULL, NULL },
 	{ "GET",    PREFIX "/lines/{id}/history",         API_PERSON, ACTION_SEE, history_read, NULL, "history" },
+	{ "GET",    PREFIX "/lines/{id}/outages",         API_PERSON, ACTION_SEE, outages_read, NULL, NULL },
 	{ "GET",    PREFIX "/lines/{id}/orders",          API_PERSON, ACTION_SEE, orders_read, NULL, NULL },
 	{ "POST",   PREFIX "/lines/{id}/orders",          API_PERSON, ACTION_PLACE_ORDERS, order_place_read,
 	  order_place_write, "history" },
@@ -32,6 +34,12 @@ static const struct api_route routes[] = {
 	{ "GET",    PREFIX "/tickets/{id}",               API_PERSON, ACTION_SEE, ticket_read, NULL, "ticket" },
 	{ "POST",   PREFIX "/tickets/{id}/{move}",        API_PERSON, ACTION_MOVE_TICKETS, ticket_move_read,
 	  ticket_move_write, "ticket" },
+
+	{ "GET",    PREFIX "/incidents",                  API_PERSON, ACTION_SEE, incidents_read, NULL, "incidents" },
+	{ "GET",    PREFIX "/incidents/{id}",             API_PERSON, ACTION_SEE, incident_read, NULL, "incident" },
+	{ "POST",   PREFIX "/incidents/{id}/{move}",      API_PERSON, ACTION_MOVE_TICKETS, incident_move_read,
+	  incident_move_write, "incident" },
+	{ "GET",    PREFIX "/topology",                   API_PERSON, ACTION_SEE, topology_read, NULL, NULL },
 
 	{ "GET",    "/readyz",                            API_ANYONE, 0, ready_read, NULL, NULL },
 };

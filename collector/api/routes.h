@@ -23,10 +23,12 @@ int session_end(struct api_call *call, struct txn *txn, struct err *err);
 int login_show(struct api_call *call, struct txn *txn, struct err *err);
 int home_show(struct api_call *call, struct txn *txn, struct err *err);
 
+int agents_read(struct api_call *call, struct txn *txn, struct err *err);
 int clients_read(struct api_call *call, struct txn *txn, struct err *err);
 int client_read(struct api_call *call, struct txn *txn, struct err *err);
 int measurements_read(struct api_call *call, struct txn *txn, struct err *err);
 int history_read(struct api_call *call, struct txn *txn, struct err *err);
+int outages_read(struct api_call *call, struct txn *txn, struct err *err);
 
 int orders_read(struct api_call *call, struct txn *txn, struct err *err);
 int order_place_read(struct api_call *call, struct txn *txn, struct err *err);
@@ -41,6 +43,12 @@ int tickets_read(struct api_call *call, struct txn *txn, struct err *err);
 int ticket_read(struct api_call *call, struct txn *txn, struct err *err);
 int ticket_move_read(struct api_call *call, struct txn *txn, struct err *err);
 int ticket_move_write(struct api_call *call, struct txn *txn, struct err *err);
+
+int incidents_read(struct api_call *call, struct txn *txn, struct err *err);
+int incident_read(struct api_call *call, struct txn *txn, struct err *err);
+int incident_move_read(struct api_call *call, struct txn *txn, struct err *err);
+int incident_move_write(struct api_call *call, struct txn *txn, struct err *err);
+int topology_read(struct api_call *call, struct txn *txn, struct err *err);
 
 int ready_read(struct api_call *call, struct txn *txn, struct err *err);
 

@@ -1,4 +1,4 @@
-#include "collector/store/tickets.h"
+#include "collector/api/tickets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,8 @@
 #include "collector/api/input.h"
 #include "collector/api/orders.h"
 #include "collector/api/routes.h"
+#include "collector/derive/fast.h"
+#include "collector/derive/reliable.h"
 #include "collector/people/custody.h"
 
 #define LIMIT_MAX    500
@@ -41,13 +43,14 @@ static int read_state(struct api_call *call, char *buffer, size_t size, const ch
 
 int tickets_read(struct api_call *call, struct txn *txn, struct err *err)
 {
-	char state[32], client[ID_SIZE], line[ID_SIZE], holder[ID_SIZE], cursor[1024];
+	char state[32], client[ID_SIZE], line[ID_SIZE], holder[ID_SIZE], incident[ID_SIZE], cursor[1024];
 	struct ticket_filter filter;
 
 	if (read_state(call, state, sizeof state, &filter.state, err) < 0 ||
 	    query_text(call, "client", client, sizeof client, &filter.client, err) < 0 ||
 	    query_text(call, "line", line, sizeof line, &filter.line, err) < 0 ||
 	    query_text(call, "holder", holder, sizeof holder, &filter.holder, err) < 0 ||
+	    query_text(call, "incident", incident, sizeof incident, &filter.incident, err) < 0 ||
 	    query_text(call, "cursor", cursor, sizeof cursor, &filter.cursor, err) < 0 ||
 	    query_integer(call, "limit", 1, LIMIT_MAX, LIMIT_PRESET, &filter.limit, err) < 0)
 		return -1;
@@ -87,6 +90,8 @@ static int show(struct api_call *call, struct txn *txn, const char *id, struct e
 	if (ticket_get(txn, id, &ticket, err) < 0 || ticket_show(txn, id, &call->answer, err) < 0)
 		return -1;
 	raise_details(json_object_get(call->answer, "custody"));
+	if (ticket.defect == DEFECT_SLOW_LOCAL && !json_object_get(call->answer, "culprit"))   /* D8, 12.5 */
+		json_object_set_new(call->answer, "culprit", json_string("client drop"));
 	json_object_set_new(call->answer, "moves", role_may((enum role)person->role, ACTION_MOVE_TICKETS) ?
 			    custody_allowed(&ticket, person->name) : json_object());
 	return show_orders(call, txn, &ticket, err);
@@ -108,8 +113,7 @@ static int find_move(const char *name, enum custody_move *ret_move, struct err *
 	return err_set(err, ERR_NOT_FOUND, "a ticket has no move \"%s\"", name);
 }
 
-/* What a repair was: said by whoever marks the ticket fixed. */
-static int read_details(struct api_call *call, struct moving *moving, struct err *err)
+int repair_read(struct api_call *call, json_t **ret_details, struct err *err)
 {
 	static const struct {
 		const char *name;
@@ -118,12 +122,12 @@ static int read_details(struct api_call *call, struct moving *moving, struct err
 	char text[TEXT_SIZE];
 	int rc = 0;
 
-	moving->details = json_object();
+	*ret_details = json_object();
 	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
 		if (input_text(call, fields[i].name, fields[i].required, text, sizeof text, err) < 0)
 			rc = -1;
 		else if (text[0])
-			json_object_set_new(moving->details, fields[i].name, json_string(text));
+			json_object_set_new(*ret_details, fields[i].name, json_string(text));
 	}
 	return rc;
 }
@@ -138,40 +142,63 @@ int ticket_move_read(struct api_call *call, struct txn *txn, struct err *err)
 	if (find_move(call->match.parameters[1], &moving->move, err) < 0 ||
 	    input_text(call, "note", moving->move == CUSTODY_NOTE, moving->note, sizeof moving->note, err) < 0)
 		return -1;
-	return moving->move == CUSTODY_FIXED ? read_details(call, moving, err) : 0;
+	return moving->move == CUSTODY_FIXED ? repair_read(call, &moving->details, err) : 0;
 }
 
 /* A repair is a claim: the line is probed at once. One without an agent has nobody to do it. */
-static int order_probes(struct api_call *call, struct txn *txn, const struct ticket *ticket, struct err *err)
+static int order_probes(struct api_call *call, struct txn *txn, const struct line *line, struct err *err)
 {
-	struct line line;
 	bool has_agent;
 
-	if (line_get(txn, ticket->line, &line, err) < 0 || line_has_agent(txn, &line, &has_agent, err) < 0)
+	if (line_has_agent(txn, line, &has_agent, err) < 0)
 		return -1;
 	if (!has_agent)
 		return 0;
 	call->committed = orders_wake;
-	return orders_place(call, txn, &line, ORDER_BOTH_LEGS, err);
+	return orders_place(call, txn, line, ORDER_BOTH_LEGS, err);
 }
 
-int ticket_move_write(struct api_call *call, struct txn *txn, struct err *err)
+/* That it was said to be fixed or closed is a fact of the line's history. */
+static int mark_line(struct api_call *call, struct txn *txn, const struct ticket *ticket, enum custody_move move,
+		     struct err *err)
+{
+	int64_t now_ms = call->now.realtime_ms;
+	struct line line;
+
+	if (move != CUSTODY_FIXED && move != CUSTODY_CLOSE)
+		return 0;
+	if (line_get(txn, ticket->line, &line, err) < 0 ||
+	    derive_fast(txn, call->api->options.config, &line, now_ms, now_ms, err) < 0 ||
+	    derive_reliable(txn, call->api->options.config, &line, now_ms, now_ms, err) < 0)
+		return -1;
+	return move == CUSTODY_FIXED ? order_probes(call, txn, &line, err) : 0;
+}
+
+int ticket_apply(struct api_call *call, struct txn *txn, struct ticket *ticket, enum custody_move move, const char *note,
+		 const json_t *details, struct err *err)
 {
 	static const char *const actions[CUSTODY_COUNT] = {
 		[CUSTODY_ACCEPT] = "accepted", [CUSTODY_FIXED] = "fixed", [CUSTODY_CLOSE] = "closed", [CUSTODY_NOTE] = "note",
 	};
-	const struct moving *moving = call->state;
 	const char *person = call->session.person.name;
-	const struct ticket_move move = {
-		.action = actions[moving->move], .by = person, .at_ms = call->now.realtime_ms,
-		.note = moving->note[0] ? moving->note : NULL, .details = moving->details,
+	const struct ticket_move entry = {
+		.action = actions[move], .by = person, .at_ms = call->now.realtime_ms, .note = note && note[0] ? note : NULL,
+		.details = details,
 	};
+
+	if (custody_apply(move, person, call->now.realtime_ms, ticket, err) < 0 || ticket_update(txn, ticket, err) < 0 ||
+	    ticket_add_move(txn, ticket, &entry, err) < 0)
+		return -1;
+	return mark_line(call, txn, ticket, move, err);
+}
+
+int ticket_move_write(struct api_call *call, struct txn *txn, struct err *err)
+{
+	const struct moving *moving = call->state;
 	struct ticket ticket;
 
 	if (ticket_get(txn, call->match.parameters[0], &ticket, err) < 0 ||
-	    custody_apply(moving->move, person, call->now.realtime_ms, &ticket, err) < 0 ||
-	    ticket_update(txn, &ticket, err) < 0 || ticket_add_move(txn, &ticket, &move, err) < 0 ||
-	    (moving->move == CUSTODY_FIXED && order_probes(call, txn, &ticket, err) < 0))
+	    ticket_apply(call, txn, &ticket, moving->move, moving->note, moving->details, err) < 0)
 		return -1;
 	snprintf(call->location, sizeof call->location, "/tickets/%s", ticket.id);
 	return show(call, txn, ticket.id, err);

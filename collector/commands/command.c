@@ -10,7 +10,7 @@
 #include "agent/base/column.h"
 
 #define CONFIG_PATH "/etc/plumbline/collector.yaml"
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 10
 #define EXIT_CODE_USAGE 2
 
 int command_fail(const char *where, const struct err *err)
@@ -51,6 +51,11 @@ static int run_job(const struct collector_config *config, store_runner run, stor
 int command_job(const struct collector_config *config, store_job job, void *arg, struct err *err)
 {
 	return run_job(config, store_run, job, arg, err);
+}
+
+int command_read_job(const struct collector_config *config, store_job job, void *arg, struct err *err)
+{
+	return run_job(config, store_run_read, job, arg, err);
 }
 
 static int with_store(const struct command_options *options, const char *where, store_runner run, store_job job, void *arg)

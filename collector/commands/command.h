@@ -29,7 +29,9 @@ int command_import_clients(const void *parsed, int argument_count, char **argume
 int command_import_topology(const void *parsed, int argument_count, char **arguments);
 int command_export_clients(const void *parsed, int argument_count, char **arguments);
 int command_export_topology(const void *parsed, int argument_count, char **arguments);
+int command_export_outages(const void *parsed, int argument_count, char **arguments);
 int command_export_tickets(const void *parsed, int argument_count, char **arguments);
+int command_export_history(const void *parsed, int argument_count, char **arguments);
 int command_export_measurements(const void *parsed, int argument_count, char **arguments);
 int command_user_add(const void *parsed, int argument_count, char **arguments);
 int command_user_list(const void *parsed, int argument_count, char **arguments);
@@ -48,6 +50,9 @@ int command_read_config(const struct command_options *options, struct collector_
 
 /* Runs one job on the configured database and commits it; a running daemon notices. */
 int command_job(const struct collector_config *config, store_job job, void *arg, struct err *err);
+
+/* The same for a job that only reads. */
+int command_read_job(const struct collector_config *config, store_job job, void *arg, struct err *err);
 
 /* Both in one, saying what went wrong. Return the exit code. command_read keeps no daemon from writing. */
 int command_write(const struct command_options *options, const char *where, store_job job, void *arg);

@@ -7,6 +7,9 @@
 #include "agent/base/clock.h"
 #include "agent/base/units.h"
 #include "collector/commands/command.h"
+#include "collector/derive/outages.h"
+#include "collector/store/derived.h"
+#include "collector/store/incidents.h"
 #include "collector/store/measurements.h"
 #include "collector/store/tickets.h"
 
@@ -17,6 +20,7 @@ struct export {
 	bool json;
 	int64_t from_ms;     /* INT64_MIN: everything */
 	size_t written;
+	const struct collector_config *config;   /* of outages */
 };
 
 static void write_csv_text(const char *text)
@@ -223,6 +227,47 @@ static int measurements_job(struct txn *txn, void *arg, struct err *err)
 	return rc;
 }
 
+static int write_outages(struct export *export, struct txn *txn, const char *line_id, struct err *err)
+{
+	const struct stretch period = { export->from_ms > 0 ? export->from_ms : 0, INT64_MAX };
+	struct outage_history history;
+	struct line line;
+	json_t *outages, *outage;
+	size_t i;
+
+	if (line_get(txn, line_id, &line, err) < 0 ||
+	    outages_read_history(txn, export->config, &line, period.from_ms, &history, err) < 0)
+		return -1;
+	outages = outages_to_json(&history, &period);
+	json_array_foreach(outages, i, outage) {
+		json_object_set_new(outage, "client", json_string(line.client));
+		json_object_set_new(outage, "line", json_string(line.id));
+		write_item(export, outage);
+	}
+	json_decref(outages);
+	outage_history_free(&history);
+	return 0;
+}
+
+static int write_outage_page(struct export *export, struct txn *txn, const json_t *page, struct err *err)
+{
+	const json_t *client, *line;
+	size_t i, n;
+
+	json_array_foreach(json_object_get(page, "items"), i, client) {
+		json_array_foreach(json_object_get(client, "lines"), n, line) {
+			if (write_outages(export, txn, json_string_value(json_object_get(line, "id")), err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int outages_job(struct txn *txn, void *arg, struct err *err)
+{
+	return write_pages(arg, txn, read_client_page, write_outage_page, err);
+}
+
 static int read_options(const struct command_options *options, struct export *export, struct err *err)
 {
 	const struct clock clock = clock_system();
@@ -244,13 +289,17 @@ static int read_options(const struct command_options *options, struct export *ex
 
 static int run(const void *parsed, const char *where, const char *const *columns, store_job job)
 {
-	struct export export = { .columns = columns };
+	struct collector_config config = { 0 };
+	struct export export = { .columns = columns, .config = &config };
 	struct err err;
 	int code;
 
 	if (read_options(parsed, &export, &err) < 0)
 		return command_fail(where, &err);
-	code = command_read(parsed, where, job, &export);
+	code = command_read_config(parsed, &config);
+	if (code == 0 && command_read_job(&config, job, &export, &err) < 0)
+		code = command_fail(where, &err);
+	collector_config_free(&config);
 	if (code == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
 		err_set(&err, ERR_IO, "standard output: %m");
 		return command_fail(where, &err);
@@ -291,6 +340,18 @@ int command_export_tickets(const void *parsed, int argument_count, char **argume
 	return run(parsed, "export tickets", columns, tickets_job);
 }
 
+int command_export_outages(const void *parsed, int argument_count, char **arguments)
+{
+	static const char *const columns[] = {
+		"client", "line", "started_ms", "ended_ms", "down_ms", "cause", "attributed_to", "brief", "in_maintenance_ms",
+		"site_power", NULL,
+	};
+
+	(void)argument_count;
+	(void)arguments;
+	return run(parsed, "export outages", columns, outages_job);
+}
+
 int command_export_measurements(const void *parsed, int argument_count, char **arguments)
 {
 	static const char *const columns[] = {
@@ -301,4 +362,30 @@ int command_export_measurements(const void *parsed, int argument_count, char **a
 	(void)argument_count;
 	(void)arguments;
 	return run(parsed, "export measurements", columns, measurements_job);
+}
+
+/* One line each, keys in order: what two collectors write can be compared byte by byte. */
+static int write_row(const json_t *row, void *arg)
+{
+	(void)arg;
+	json_dumpf(row, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+	putchar('\n');
+	return 0;
+}
+
+static int history_job(struct txn *txn, void *arg, struct err *err)
+{
+	const struct export *export = arg;
+
+	if (moves_visit(txn, export->from_ms, write_row, NULL, err) < 0 ||
+	    incidents_visit(txn, export->from_ms, write_row, NULL, err) < 0)
+		return -1;
+	return evaluations_visit(txn, export->from_ms, write_row, NULL, err);
+}
+
+int command_export_history(const void *parsed, int argument_count, char **arguments)
+{
+	(void)argument_count;
+	(void)arguments;
+	return run(parsed, "export history", NULL, history_job);
 }

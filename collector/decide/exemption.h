@@ -23,7 +23,7 @@ struct exemption {
 	enum exemption_why why;
 };
 
-/* The first of a list that holds at this time for this leg and reason's kind; NULL when none does. A content exemption
+/* The first of a list, ordered by from_ms, that holds at this time for this leg and reason's kind; NULL when none does. A content exemption
  * holds only for content (is_content), the others for all. */
 const struct exemption *exemption_at(const struct exemption *list, int count, int leg, int64_t at_ms, bool is_content);
 

@@ -20,7 +20,7 @@
 #define ROUNDS      4
 /* F6 */
 #define MARGIN_HIGH   14
-#define MARGIN_MEDIUM 7
+#define MARGIN_MEDIUM LOCALISE_SURE_MARGIN
 /* R5 */
 #define UPSTREAM_AGENTS 5
 

@@ -67,6 +67,7 @@ void localisation_free(struct localisation *localisation);
 enum confidence { CONFIDENCE_HIGH, CONFIDENCE_MEDIUM, CONFIDENCE_LOW };
 extern const char *const confidence_names[];   /* "high", "medium", "low", NULL */
 enum confidence localise_confidence(int64_t margin);
+#define LOCALISE_SURE_MARGIN 7   /* the least that is not low */
 
 /* R5, to be asked before localise looks at the hub: is what lies beyond the access network at fault? */
 struct agent_legs {

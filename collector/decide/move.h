@@ -15,7 +15,7 @@ enum defect_move { MOVE_NONE, MOVE_OPEN, MOVE_REOPEN, MOVE_PROVE, MOVE_RETURN };
 
 struct move {
 	int64_t at_ms;         /* event time of the fact that completed the rule */
-	int64_t from_ms;       /* event time of the first fact that it rests on */
+	int64_t from_ms;       /* event time of the first fact that it rests on; of an opening the first bad one */
 	enum defect defect;
 	enum defect_move what; /* never MOVE_NONE */
 	int window;            /* how many samples it rests on; 0 where it rests on no window */

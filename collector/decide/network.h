@@ -11,7 +11,7 @@
 #define PLUMBLINE_NETWORK_H
 
 #include "agent/base/err.h"
-#include "collector/files/text_index.h"
+#include "collector/base/text_index.h"
 
 #define NETWORK_NONE (-1)
 

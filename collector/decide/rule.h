@@ -11,6 +11,7 @@
 
 struct decision_rule {
 	int64_t open_bad, open_of;           /* D3: 8 of the last 12 valid */
+	int64_t blind_bad, blind_of;         /* K3: 10 of 16 where nobody knows the client's own traffic */
 	int64_t open_span_ms;                /* D3: the bad ones span at least 90 min */
 	int64_t open_within_ms;              /* D3: all lie within 6 h */
 	int64_t contended_percent;           /* K2: at most 50 % of these bad ones were contended */
@@ -19,10 +20,12 @@ struct decision_rule {
 	int64_t band_ms;                     /* D6: such a defect has, in a band of 6 h of the day, ... */
 	int64_t band_share_percent;          /* ... at least 70 % of its bad ones, ... */
 	int64_t band_span_ms;                /* ... which span more than 24 h */
+	int64_t evening_from_ms, evening_to_ms;   /* D6, capacity: one of them between 19 and 23 h; any time when equal */
 	int64_t reopen_within_ms;            /* D7: 72 h */
 	int64_t chronic_reopens;             /* D7: 3 re-opens ... */
 	int64_t chronic_within_ms;           /* ... in 14 days make a ticket chronic */
 	int64_t suspect_bad, suspect_of;     /* D2: 3 of the last 4 */
+	int64_t altered_of, intact_of;       /* D9: altered 2 times in a row; proven by 8 intact in a row */
 	int64_t verdict_valid;               /* V1: a leg is unmeasured with fewer than 4 valid ones */
 	int64_t verdict_cells;               /* V1: ... or when the newest is older than 2 cells */
 };

@@ -4,6 +4,7 @@
 #ifndef PLUMBLINE_SAMPLE_H
 #define PLUMBLINE_SAMPLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/base/json.h"
@@ -11,12 +12,15 @@
 
 struct sample {
 	int64_t started_ms;
+	int leg;                     /* enum leg */
 	int64_t spool, seq;          /* which measurement it was */
 	int64_t throughput_bps;      /* JSON_ABSENT when there is no figure */
 	int64_t threshold_bps;
 	int judgement;               /* enum judgement */
 	int reason;                  /* enum reason */
 	int trigger;                 /* enum trigger */
+	int kind;                    /* enum probe_kind */
+	bool is_blind;               /* K3: the client's own traffic meanwhile is unknown */
 };
 
 #endif

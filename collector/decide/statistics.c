@@ -24,5 +24,6 @@ struct statistics statistics_of(int64_t *values, int count)
 		.p10 = statistics_percentile(values, count, 10),
 		.p5 = statistics_percentile(values, count, 5),
 		.min = values[0],
+		.p95 = statistics_percentile(values, count, 95),
 	};
 }

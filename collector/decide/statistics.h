@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct statistics {
-	int64_t median, p10, p5, min;
+	int64_t median, p10, p5, min, p95;
 };
 
 /* values in rising order, count > 0, percent 1 to 100. */

@@ -14,7 +14,10 @@ const char *const verdict_reason_names[] = {
 	[VERDICT_TOO_FEW] = "too-few",
 	[VERDICT_SILENT] = "silent",
 	[VERDICT_UNDECIDED] = "undecided",
-	[VERDICT_OUTAGES_NOT_JUDGED] = "outages-not-judged",
+	[VERDICT_LITTLE_WATCHED] = "little-watched",
+	[VERDICT_IN_USE] = "in-use",
+	[VERDICT_MAINTENANCE] = "maintenance",
+	[VERDICT_SERVER] = "server",
 	NULL,
 };
 
@@ -39,7 +42,19 @@ static bool is_steady(const struct leg_facts *leg)
 	       leg->rule->close_not_good;
 }
 
-/* V1. */
+/* What is wrong with the samples of a leg; VERDICT_NONE: they are good. */
+static enum verdict_reason doubt_leg(const struct leg_facts *leg, int64_t now_ms)
+{
+	if (!leg->count)
+		return VERDICT_TOO_FEW;
+	if (is_silent(leg, now_ms))
+		return VERDICT_SILENT;
+	if (leg->count < leg->rule->verdict_valid)
+		return VERDICT_TOO_FEW;
+	return is_steady(leg) ? VERDICT_NONE : VERDICT_UNDECIDED;
+}
+
+/* V1. What hinders explains a doubt better than what it left behind. */
 static enum value judge_leg(const struct line_facts *facts, enum leg which, int64_t now_ms,
 			    enum verdict_reason *ret_reason)
 {
@@ -53,18 +68,12 @@ static enum value judge_leg(const struct line_facts *facts, enum leg which, int6
 		*ret_reason = VERDICT_NO_AGENT;
 	else if (!facts->has_plan)
 		*ret_reason = VERDICT_NO_PLAN;
-	else if (!leg->count)
-		*ret_reason = VERDICT_TOO_FEW;
-	else if (is_silent(leg, now_ms))
-		*ret_reason = VERDICT_SILENT;
-	else if (leg->count < leg->rule->verdict_valid)
-		*ret_reason = VERDICT_TOO_FEW;
-	else if (!is_steady(leg))
-		*ret_reason = VERDICT_UNDECIDED;
-	else {
-		*ret_reason = VERDICT_NONE;
+	else
+		*ret_reason = facts->is_silent ? VERDICT_SILENT : doubt_leg(leg, now_ms);
+	if (*ret_reason == VERDICT_NONE)
 		return VALUE_GOOD;
-	}
+	if (facts->has_agent && facts->has_plan && leg->hindrance != VERDICT_NONE)
+		*ret_reason = leg->hindrance;
 	return VALUE_UNMEASURED;
 }
 
@@ -91,7 +100,7 @@ struct verdict verdict_line(const struct line_facts *facts, int64_t now_ms)
 		combine(&verdict, verdict.fast[leg], reason);
 	}
 	combine(&verdict, facts->reliable,
-		facts->reliable == VALUE_BAD ? VERDICT_UNRELIABLE : VERDICT_OUTAGES_NOT_JUDGED);
+		facts->reliable == VALUE_BAD ? VERDICT_UNRELIABLE : VERDICT_LITTLE_WATCHED);
 	return verdict;
 }
 
@@ -101,9 +110,12 @@ int coverage_percent(const struct coverage *coverage, int64_t now_ms)
 	int64_t last_cell = now_ms / coverage->interval_ms - 1;
 	int64_t newest_cell = coverage->newest_ms / coverage->interval_ms;
 
+	int64_t percent;
+
 	if (!coverage->cells)
 		return 0;
 	if (last_cell < newest_cell)
 		last_cell = newest_cell;
-	return (int)(coverage->cells * 100 / (last_cell - first_cell + 1));
+	percent = coverage->cells * 100 / (last_cell - first_cell + 1);
+	return percent < 100 ? (int)percent : 100;
 }

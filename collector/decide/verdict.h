@@ -25,9 +25,12 @@ enum verdict_reason {
 	VERDICT_NO_AGENT,             /* unmeasured: */
 	VERDICT_NO_PLAN,
 	VERDICT_TOO_FEW,              /* fewer valid probes than V1 asks for */
-	VERDICT_SILENT,               /* the newest valid probe is older than 2 cells */
+	VERDICT_SILENT,               /* its agent is (Q1), or the newest valid probe is older than 2 cells */
 	VERDICT_UNDECIDED,            /* too many are not good to be good, too few are bad for a defect */
-	VERDICT_OUTAGES_NOT_JUDGED,
+	VERDICT_LITTLE_WATCHED,       /* for too little of the time to call it reliable (V2) */
+	VERDICT_IN_USE,               /* the client fills the line whenever it is probed (K1, K2) */
+	VERDICT_MAINTENANCE,          /* announced work */
+	VERDICT_SERVER,               /* ours: the server, or the way to it (H5) */
 };
 extern const char *const verdict_reason_names[];   /* "none", "slow-local", …, NULL */
 
@@ -36,12 +39,15 @@ struct leg_facts {
 	const struct decision_rule *rule;
 	int64_t interval_ms;          /* of its stream: the cells that V1 counts */
 	bool defective;               /* a defect of this leg is not proven */
+	enum verdict_reason hindrance;   /* VERDICT_IN_USE, _MAINTENANCE, _SERVER: what lately kept it from being judged;
+					  * VERDICT_NONE */
 	const struct sample *samples; /* the newest valid scheduled ones, oldest first, as many as D6 looks at */
 	int count;
 };
 
 struct line_facts {
 	bool has_agent, has_plan;     /* without a plan, promised means nothing */
+	bool is_silent;               /* the agent, at the last round (Q1) */
 	struct leg_facts legs[LEG_COUNT];
 	enum value reliable;          /* V2 */
 };

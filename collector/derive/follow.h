@@ -6,7 +6,8 @@
  * that has none any more is withdrawn, saying why; an episode without a ticket gets one, marked retrospective when it is over
  * already. Nothing is deleted, and evidence that a ticket has stays.
  *
- * Times:   moves in event time; now_ms, when the collector learnt of it, goes into the chain's entries (noted_ms) only.
+ * Times:   moves and the chain's entries of them in event time; now_ms, when the collector learnt of it, is what these note
+ *          (noted_ms) and the time of the entries "revised" and "withdrawn".
  * Threads: a store thread, inside a writing job.
  * Source:  methodology 11.3 D6, D7; 11.7 (withdrawn); contract 4 (states). */
 #ifndef PLUMBLINE_FOLLOW_H
@@ -31,7 +32,8 @@ struct follow {
 	int64_t now_ms;
 	int64_t chronic_reopens, chronic_within_ms;   /* D7 */
 	const char *withdrawn;        /* why a ticket without an episode is withdrawn, in words */
-	/* What a move rests on: {rule, statistics, measurements, …}; called for moves that are made, in their order. */
+	/* What a move rests on: {rule, statistics, measurements, …}; called for moves that are made, in their order. The facts
+	 * that the moves rest on were stored before. */
 	int (*evidence)(void *arg, struct txn *txn, const struct move *move, json_t **ret_evidence, struct err *err);
 	void *arg;
 };

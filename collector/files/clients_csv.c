@@ -5,8 +5,8 @@
 
 #include "agent/base/faults.h"
 #include "agent/base/mem.h"
+#include "collector/base/text_index.h"
 #include "collector/files/csv.h"
-#include "collector/files/text_index.h"
 
 enum column {
 	CLIENT_ID, CLIENT_NAME, TIER, KEY, MANAGER, LINE_ID, NODE, ADDRESS, SERVICE_PLAN, CONTACT_NAME, CONTACT_PHONE,

@@ -5,8 +5,8 @@
 
 #include "agent/base/faults.h"
 #include "agent/base/mem.h"
+#include "collector/base/text_index.h"
 #include "collector/files/csv.h"
-#include "collector/files/text_index.h"
 
 enum column { NODE, KIND, PARENTS, NAME, COLUMN_COUNT };
 

@@ -46,8 +46,15 @@ int agent_get(struct txn *txn, const char *id, struct agent *ret_agent, struct e
 int line_has_agent(struct txn *txn, const struct line *line, bool *ret_has, struct err *err);
 int agent_revoke(struct txn *txn, const char *id, int64_t now_ms, struct err *err);
 
-/* {"items": [{id, line, host, version, enrolled_ms, last_report_ms, revoked_ms, copied_ms}]} by id. */
-int agents_list(struct txn *txn, json_t **ret_agents, struct err *err);
+struct agent_filter {
+	/* Those that are not revoked and were heard within from_ms <= t < before_ms; enrolling counts. 0 and 0: all. */
+	int64_t heard_from_ms, heard_before_ms;
+	const char *cursor;          /* from an earlier page, or NULL */
+	int64_t limit;               /* 1 to 500; 0: all of them */
+};
+
+/* {"items": [{id, line, host, version, enrolled_ms, last_report_ms, revoked_ms, copied_ms}], "cursor"} by id. */
+int agents_list(struct txn *txn, const struct agent_filter *filter, json_t **ret_page, struct err *err);
 
 /* Keeps a report as it came (bytes compressed as they are, digest, signature). copied: from an older generation, kept
  * apart, and the agent is marked. */
@@ -73,6 +80,10 @@ int spool_number(struct txn *txn, const struct agent *agent, const char *spool, 
 /* Marks (spool, seq) as taken; seq lies between 0 and SEQ_MAX. *ret_fresh is false when it had been before: the event counts once, in whatever order and
  * however often reports arrive. Kept as ranges, so its cost does not grow with the number of events. */
 int spool_take(struct txn *txn, int64_t spool, int64_t seq, bool *ret_fresh, struct err *err);
+
+/* The same for all from first_seq to last_seq at once, where none of them had been taken; otherwise *ret_fresh is false, and
+ * nothing was marked. */
+int spool_take_run(struct txn *txn, int64_t spool, int64_t first_seq, int64_t last_seq, bool *ret_fresh, struct err *err);
 
 /* Finds out whether what the spool delivered before seq is missing here, as after the database was restored from an older
  * backup: when seq begins a range of those taken, *ret_from is the first one missing before it, else seq itself. */

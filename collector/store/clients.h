@@ -64,6 +64,10 @@ int lines_revision(struct txn *txn, int64_t *ret_revision, struct err *err);
 /* The numbers of the lines with a revision above since, rising. */
 int lines_changed(struct txn *txn, int64_t since, void (*visit)(int64_t number, void *arg), void *arg, struct err *err);
 
+/* Every line, by number: what it is called and what it hangs from. */
+int lines_visit(struct txn *txn, void (*visit)(void *arg, int64_t number, const char *id, const char *node), void *arg,
+		struct err *err);
+
 struct client_filter {
 	const char *text;         /* part of a name or id, any case, any script; NULL: all */
 	const char *tier;         /* NULL: any */

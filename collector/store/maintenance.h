@@ -45,6 +45,9 @@ int maintenance_list(struct txn *txn, const struct maintenance_filter *filter, j
  * them. Work called off is not among them. */
 int maintenance_of_line(struct txn *txn, const struct line *line, int64_t after_ms, json_t **ret_windows, struct err *err);
 
+/* The nodes that are worked on at a time. */
+int maintenance_nodes_at(struct txn *txn, int64_t at_ms, void (*visit)(void *arg, const char *node), void *arg, struct err *err);
+
 /* The numbers of the lines below a node, rising. */
 int lines_below(struct txn *txn, const char *node, void (*visit)(void *arg, int64_t line_number), void *arg, struct err *err);
 

@@ -10,12 +10,11 @@
 #include "agent/base/err.h"
 #include "agent/base/measurement.h"
 #include "collector/decide/sample.h"
-#include "collector/decide/verdict.h"
 #include "collector/store/clients.h"
 
 struct txn;
 
-/* Stores one; one that is there already is left as it is. */
+/* Stores one, and marks its day (rollups.h); one that is there already is left as it is. */
 int measurement_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const struct measurement *m,
 		    struct err *err);
 
@@ -31,24 +30,25 @@ enum sample_stream { STREAM_ALL, STREAM_VALID /* D1, D2: scheduled good, margina
 int samples_before(struct txn *txn, const struct line *line, enum leg leg, int64_t before_ms, enum sample_stream stream,
 		   struct sample *ret_samples, int limit, struct err *err);
 
-/* The oldest samples with started_ms >= from_ms, oldest first; at most limit. Returns how many, or -1. */
-int samples_from(struct txn *txn, const struct line *line, enum leg leg, int64_t from_ms, enum sample_stream stream,
-		 struct sample *ret_samples, int limit, struct err *err);
+/* Every sample of both legs with started_ms >= from_ms, in no order that matters; the caller frees *ret_samples. */
+int samples_since(struct txn *txn, const struct line *line, int64_t from_ms, struct sample **ret_samples, size_t *ret_count,
+		  struct err *err);
 
-/* Counts the cells of cell_ms that hold a sample with from_ms <= started_ms < before_ms, and when the first and the newest of
- * those samples were made; coverage begins with that first one. */
-int samples_cover(struct txn *txn, const struct line *line, enum leg leg, enum sample_stream stream, int64_t cell_ms,
-		  int64_t from_ms, int64_t before_ms, struct coverage *ret_coverage, struct err *err);
-
-/* The members of these samples' measurements as the API shows them, [{leg, started_ms, throughput_bps, …}]. */
+/* The members of these samples' measurements as the API shows them, [{leg, started_ms, throughput_bps, …}], with idle_p50_us and
+ * loaded_p50_us where they were measured. */
 int measurements_get(struct txn *txn, const struct line *line, enum leg leg, const struct sample *samples, int count,
 		     json_t **ret_array, struct err *err);
 
 /* {"items": [{leg, started_ms, throughput_bps, threshold_bps, judgement, reason, trigger, kind, bytes, duration_us, rate_user_bps,
  * first_byte_us, cross_rx_bps}]}, both legs, oldest first, within [from_ms, to_ms); a leg with more than points rows is thinned to about that so that
- * the minimum of each stretch of time stays. */
+ * the minimum of each stretch of time stays. From when measurements are no longer kept there are roll-ups, as rollups_append
+ * (rollups.h) has them: the members span_ms and count tell them apart. */
 int measurements_series(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points,
 			json_t **ret_series, struct err *err);
+
+/* The same for a picture of a long time: days as their roll-ups, and measurements only after the newest of these. */
+int measurements_overview(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points,
+			  json_t **ret_series, struct err *err);
 
 /* Every measurement from this time on, in the order stored, to visit one at a time: for export. visit gets the object
  * (borrowed) with client, line and the members above; a non-zero return ends it with that value. */

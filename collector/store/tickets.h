@@ -44,9 +44,9 @@ struct ticket {
 int ticket_find_open(struct txn *txn, const struct line *line, enum defect defect, struct ticket *ret_ticket,
 		     struct err *err);
 
-/* The one closed last, at or after since_ms, for D7. Returns 1, 0 or -1. */
-int ticket_find_closed(struct txn *txn, const struct line *line, enum defect defect, int64_t since_ms,
-		       struct ticket *ret_ticket, struct err *err);
+/* Every ticket of a line and defect, withdrawn ones too, by opened_ms; the caller frees *ret_tickets. */
+int tickets_of_defect(struct txn *txn, const struct line *line, enum defect defect, struct ticket **ret_tickets,
+		      size_t *ret_count, struct err *err);
 
 int ticket_get(struct txn *txn, const char *id, struct ticket *ret_ticket, struct err *err);   /* ERR_NOT_FOUND */
 
@@ -62,7 +62,8 @@ int ticket_add_evidence(struct txn *txn, const struct ticket *ticket, const json
 
 /* One entry of the ticket's chain: who did what, when, and what it left: {action, at_ms, by, holder, state, note …}. */
 struct ticket_move {
-	const char *action;       /* "opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "note" */
+	const char *action;       /* "opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "revised",
+				   * "withdrawn", "note" */
 	const char *by;           /* a person's name, or "plumbline" */
 	int64_t at_ms;
 	const char *note;         /* or NULL */
@@ -72,13 +73,13 @@ int ticket_add_move(struct txn *txn, const struct ticket *ticket, const struct t
 
 struct ticket_filter {
 	const char *state;        /* a state's name, "unclosed" for all that are neither closed nor withdrawn; NULL: any */
-	const char *client, *line, *holder;   /* NULL: any */
+	const char *client, *line, *holder, *incident;   /* NULL: any */
 	const char *cursor;
 	int64_t limit;            /* 1 to 500 */
 };
 
 /* {"items": [{id, client, client_name, line, defect, leg, state, holder, opened_ms, fixed_ms?, proven_ms?, closed_ms?,
- * reopen_count, chronic, retrospective}], "cursor"}, newest first. */
+ * reopen_count, chronic, retrospective, incident?, culprit?}], "cursor"}, newest first; culprit is the incident's segment. */
 int tickets_list(struct txn *txn, const struct ticket_filter *filter, json_t **ret_page, struct err *err);
 
 /* One ticket in that shape with evidence {measurements: […], …, later: […]} and custody: [moves]. ERR_NOT_FOUND. */

@@ -23,6 +23,10 @@ static const struct ending {
 	format_function format;
 } endings[] = {
 	{ "span_ms",  4, format_span },
+	{ "down_ms",  4, format_span },
+	{ "maintenance_ms", 11, format_span },
+	{ "unknown_ms", 7, format_span },
+	{ "_ppm",     0, format_ppm },
 	{ "_ms",      0, format_time },
 	{ "_bps",     0, format_rate },
 	{ "_us",      0, format_duration },
@@ -37,7 +41,9 @@ static const struct word {
 } words[] = {
 	{ "state", "state" },   { "judgement", "judgement" }, { "reason", "reason" },    { "leg", "leg" },
 	{ "defect", "defect" }, { "action", "action" },       { "what", "action" },      { "role", "role" },
+	{ "kind", "kind" },     { "confidence", "confidence" },
 	{ "good", "quality" },  { "reliable", "quality" },    { "quality", "quality" },
+	{ "cause", "cause" },   { "attributed_to", "whose" },
 };
 
 /* Members that become part of an address. */

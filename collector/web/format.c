@@ -137,3 +137,10 @@ void format_percent(const struct reader *reader, int64_t percent, char ret_text[
 	(void)reader;
 	snprintf(ret_text, FORMAT_SIZE, "%" PRId64 NBSP "%%", percent);
 }
+
+void format_ppm(const struct reader *reader, int64_t ppm, char ret_text[FORMAT_SIZE])
+{
+	const char *point = strcmp(reader->language, "ru") ? "." : ",";
+
+	snprintf(ret_text, FORMAT_SIZE, "%" PRId64 "%s%03" PRId64 NBSP "%%", ppm / 10000, point, ppm % 10000 / 10);
+}

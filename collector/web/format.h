@@ -25,4 +25,7 @@ void format_day(const struct reader *reader, int64_t utc_ms, char ret_text[FORMA
 void format_hour(const struct reader *reader, int64_t utc_ms, char ret_text[FORMAT_SIZE]); /* "15:16" */
 void format_percent(const struct reader *reader, int64_t percent, char ret_text[FORMAT_SIZE]); /* "98 %" */
 
+/* Millionths as percent: "99.768 %"; three digits behind the point, for 99.95 % is another promise than 99.9 %. */
+void format_ppm(const struct reader *reader, int64_t ppm, char ret_text[FORMAT_SIZE]);
+
 #endif

@@ -18,6 +18,7 @@
  * partial "content" is the page's template. */
 
 #define DAY_MS        INT64_C(86400000)
+#define LONG_MS       (90 * DAY_MS)
 #define PICTURE_PX    190
 #define HISTORY_PX    320
 #define PARAMETER_MAX 256
@@ -35,6 +36,8 @@ static void prepare_history(struct draft *draft);
 static void prepare_tickets(struct draft *draft);
 static void prepare_ticket(struct draft *draft);
 static void prepare_maintenance(struct draft *draft);
+static void prepare_incidents(struct draft *draft);
+static void prepare_incident(struct draft *draft);
 static void prepare_problem(struct draft *draft);
 
 static const struct kind {
@@ -49,6 +52,8 @@ static const struct kind {
 	{ "tickets", "tickets", "title.tickets", prepare_tickets },
 	{ "ticket",  "tickets", NULL,            prepare_ticket },
 	{ "maintenance", "maintenance", "title.maintenance", prepare_maintenance },
+	{ "incidents", "incidents", "title.incidents", prepare_incidents },
+	{ "incident", "incidents", NULL,         prepare_incident },
 	{ "login",   "",        "title.login",   NULL },
 	{ "problem", "",        NULL,            prepare_problem },
 };
@@ -58,6 +63,8 @@ static const char *const qualities[] = { "good", "bad", "unmeasured", NULL };
 static const char *const states[] = {
 	"unclosed", "open", "accepted", "fixed", "returned", "proven", "closed", "withdrawn", NULL,
 };
+
+static const char *const incident_states[] = { "open", "proven", "closed", "withdrawn", NULL };
 
 static const struct filter {
 	const char *template, *name;
@@ -71,6 +78,7 @@ static const struct filter {
 	{ "tickets", "state",   states,    "state" },
 	{ "tickets", "client",  NULL,      NULL },
 	{ "tickets", "holder",  NULL,      NULL },
+	{ "incidents", "state", incident_states, "state" },
 };
 
 static const struct {
@@ -285,11 +293,49 @@ static void prepare_tickets(struct draft *draft)
 	add_next(draft);
 }
 
+/* The leg's last 90 days as a second picture, unless they are all empty. */
+static void add_days(json_t *leg, const json_t *days, int64_t threshold_bps, const struct draft *draft)
+{
+	const struct svg_view view = {
+		.reader = &draft->reader, .leg = text_at(leg, "leg"), .threshold_bps = threshold_bps,
+		.from_ms = draft->context->now_ms - LONG_MS, .to_ms = draft->context->now_ms, .height_px = PICTURE_PX,
+	};
+	struct buf svg = { 0 };
+
+	if (!find_latest(days, view.leg))
+		return;
+	svg_throughput(days, &view, &svg);
+	json_object_set_new(leg, "days_svg", json_string(buf_text(&svg)));
+	buf_free(&svg);
+}
+
+/* No time at all needs no words. */
+static void drop_zero(json_t *object, const char *name)
+{
+	if (!json_integer_value(json_object_get(object, name)))
+		json_object_del(object, name);
+}
+
+/* {outages: items}, the newest first, or null. */
+static json_t *make_outage_table(const json_t *items)
+{
+	json_t *newest_first = json_array(), *table;
+
+	for (size_t i = json_array_size(items); i > 0; i--) {
+		drop_zero(json_array_get(items, i - 1), "in_maintenance_ms");
+		json_array_append(newest_first, json_array_get(items, i - 1));
+	}
+	table = table_of("outages", newest_first);
+	json_decref(newest_first);
+	return table;
+}
+
 /* A client's line gets both legs, measured or not: each with its quality, what is promised, and its picture up to now. */
 static void prepare_line(json_t *line, const struct draft *draft)
 {
 	static const char *const thresholds[LEG_COUNT] = { [LEG_LOCAL] = "local_bps", [LEG_HUB] = "hub_bps" };
 	json_t *items = json_object_get(json_object_get(line, "recent"), "items"), *legs = json_array();
+	json_t *outages = json_object_get(line, "outages");
 	const json_t *fast = json_object_get(json_object_get(line, "quality"), "fast");
 	int64_t from_ms = draft->context->now_ms - DAY_MS, to_ms = draft->context->now_ms;
 
@@ -304,11 +350,16 @@ static void prepare_line(json_t *line, const struct draft *draft)
 		});
 
 		json_object_set(leg, "good", json_object_get(fast, leg_names[i]));
+		add_days(leg, json_object_get(json_object_get(line, "days"), "items"), json_integer_value(promised), draft);
 		json_array_append_new(legs, leg);
 	}
 	prepare_orders(json_object_get(line, "orders"));
+	if (json_is_object(outages))
+		json_object_set_new(outages, "table", make_outage_table(json_object_get(outages, "items")));
+	drop_zero(json_object_get(outages, "availability"), "down_ms");
 	json_object_set_new(line, "legs", legs);
 	json_object_del(line, "recent");
+	json_object_del(line, "days");
 }
 
 static void prepare_client(struct draft *draft)
@@ -318,6 +369,7 @@ static void prepare_client(struct draft *draft)
 
 	json_array_foreach(json_object_get(draft->data, "lines"), i, line)
 		prepare_line(line, draft);
+	drop_zero(json_object_get(draft->data, "availability"), "down_ms");
 	if (json_is_object(tickets))   /* a list as the API pages it */
 		tickets = json_object_get(tickets, "items");
 	json_object_set_new(draft->data, "table", table_of("tickets", tickets));
@@ -340,7 +392,8 @@ static void add_periods(struct draft *draft, int64_t from_ms, int64_t to_ms)
 	static const struct {
 		const char *key;
 		int64_t span_ms;
-	} rows[] = { { "history.day", DAY_MS }, { "history.week", 7 * DAY_MS }, { "history.month", 30 * DAY_MS } };
+	} rows[] = { { "history.day", DAY_MS }, { "history.week", 7 * DAY_MS }, { "history.month", 30 * DAY_MS },
+		     { "history.quarter", 90 * DAY_MS }, { "history.year", 365 * DAY_MS } };
 	int64_t now_ms = draft->context->now_ms, span_ms = to_ms - from_ms;
 	json_t *periods = json_array();
 
@@ -352,10 +405,26 @@ static void add_periods(struct draft *draft, int64_t from_ms, int64_t to_ms)
 	json_object_set_new(draft->page, "periods", periods);
 }
 
-/* The picture reads from left to right, the table from the newest down. */
+/* Tables read from the newest down: measurements, and what others were rolled up to. */
+static void add_history_tables(struct draft *draft, const json_t *items)
+{
+	json_t *measurements = json_array(), *rollups = json_array();
+
+	for (size_t i = json_array_size(items); i > 0; i--) {
+		json_t *item = json_array_get(items, i - 1);
+
+		json_array_append(json_object_get(item, "span_ms") ? rollups : measurements, item);
+	}
+	json_object_set_new(draft->data, "table", table_of("measurements", measurements));
+	json_object_set_new(draft->data, "rollup_table", table_of("rollups", rollups));
+	json_object_set_new(draft->data, "is_empty", json_boolean(!json_array_size(items)));
+	json_decref(measurements);
+	json_decref(rollups);
+}
+
 static void prepare_history(struct draft *draft)
 {
-	json_t *items = json_object_get(draft->data, "items"), *newest_first = json_array();
+	json_t *items = json_object_get(draft->data, "items");
 	struct svg_view view = {
 		.reader = &draft->reader,
 		.from_ms = json_integer_value(json_object_get(draft->data, "from_ms")),
@@ -364,10 +433,7 @@ static void prepare_history(struct draft *draft)
 	};
 
 	json_object_set_new(draft->data, "legs", make_legs(items, view));
-	for (size_t i = json_array_size(items); i > 0; i--)
-		json_array_append(newest_first, json_array_get(items, i - 1));
-	json_object_set_new(draft->data, "table", table_of("measurements", newest_first));
-	json_decref(newest_first);
+	add_history_tables(draft, items);
 	json_object_del(draft->data, "items");
 	prepare_orders(json_object_get(json_object_get(draft->data, "line"), "orders"));
 	add_periods(draft, view.from_ms, view.to_ms);
@@ -394,10 +460,14 @@ static void prepare_evidence(json_t *evidence, const char *leg, const struct dra
 	span_of(both, &view.from_ms, &view.to_ms);
 	json_object_set_new(evidence, "legs", make_legs(both, view));
 	json_decref(both);
+	drop_zero(json_object_get(evidence, "availability"), "down_ms");
+	json_object_set_new(evidence, "outage_table", make_outage_table(json_object_get(evidence, "outages")));
 	json_object_set_new(evidence, "table", table_of("measurements", own));
 	json_object_set_new(evidence, "other_table", table_of("measurements", other));
-	json_array_foreach(json_object_get(evidence, "later"), i, entry)
+	json_array_foreach(json_object_get(evidence, "later"), i, entry) {
+		json_object_set_new(entry, "outage_table", make_outage_table(json_object_get(entry, "outages")));
 		json_object_set_new(entry, "table", table_of("measurements", json_object_get(entry, "measurements")));
+	}
 }
 
 static void prepare_ticket(struct draft *draft)
@@ -422,6 +492,61 @@ static void prepare_maintenance(struct draft *draft)
 	}
 	json_object_set_new(draft->data, "table", table_of("works", items));
 	add_next(draft);
+}
+
+/* Texts separated by commas. */
+static json_t *join(const json_t *texts)
+{
+	struct buf buf = { 0 };
+	json_t *text, *joined;
+	size_t i;
+
+	json_array_foreach((json_t *)texts, i, text)
+		buf_printf(&buf, "%s%s", i ? ", " : "", json_string_value(text));
+	joined = json_string(buf_text(&buf));
+	buf_free(&buf);
+	return joined;
+}
+
+static void prepare_one_incident(json_t *incident)
+{
+	json_t *alternatives = json_object_get(incident, "alternatives"), *alternative, *texts = json_array();
+	size_t i;
+
+	json_array_foreach(alternatives, i, alternative)
+		json_array_append_new(texts, join(alternative));
+	json_object_set_new(incident, "culprits_text", join(json_object_get(incident, "culprits")));
+	json_object_set_new(incident, "alternatives_text", join(texts));
+	json_object_set_new(incident, "line_count", json_integer((json_int_t)json_array_size(json_object_get(incident, "lines"))));
+	json_object_set_new(incident, "ticket_count", json_integer((json_int_t)json_array_size(json_object_get(incident, "tickets"))));
+	json_object_set_new(incident, "possible", json_boolean(!strcmp(text_at(incident, "confidence"), "low")));
+	json_decref(texts);
+}
+
+static void prepare_incidents(struct draft *draft)
+{
+	json_t *items = json_object_get(draft->data, "items"), *incident;
+	size_t i;
+
+	json_array_foreach(items, i, incident)
+		prepare_one_incident(incident);
+	json_object_set_new(draft->data, "table", table_of("incidents", items));
+	add_next(draft);
+}
+
+static void prepare_incident(struct draft *draft)
+{
+	json_t *children = json_object_get(json_object_get(draft->data, "children"), "items");
+	json_t *lines = json_object_get(draft->data, "lines"), *line, *objects = json_array();
+	size_t i;
+
+	prepare_one_incident(draft->data);
+	json_array_foreach(lines, i, line)
+		json_array_append_new(objects, json_pack("{s:O}", "line", line));
+	json_object_set_new(draft->data, "line_list", table_of("lines", objects));
+	json_object_set_new(draft->data, "table", table_of("tickets", children));
+	json_decref(objects);
+	set_title(draft, decorate_word(&draft->reader, "kind", text_at(draft->data, "kind")), text_at(draft->data, "culprits_text"));
 }
 
 static void prepare_problem(struct draft *draft)

@@ -48,11 +48,25 @@ static int64_t number_at(const json_t *item, const char *name)
 	return json_is_integer(value) ? json_integer_value(value) : -1;
 }
 
+/* How long a stretch of time the item stands for; 0: it is one measurement. */
+static int64_t span_of(const json_t *item)
+{
+	int64_t span_ms = number_at(item, "span_ms");
+
+	return span_ms > 0 ? span_ms : 0;
+}
+
 static bool is_shown(const json_t *item, const struct svg_view *view)
 {
-	int64_t at_ms = number_at(item, "started_ms");
+	int64_t at_ms = number_at(item, "started_ms"), span_ms = span_of(item);
 
-	return !strcmp(text_at(item, "leg"), view->leg) && at_ms >= view->from_ms && at_ms <= view->to_ms;
+	return !strcmp(text_at(item, "leg"), view->leg) && at_ms <= view->to_ms &&
+	       (span_ms ? at_ms + span_ms > view->from_ms : at_ms >= view->from_ms);
+}
+
+static bool is_point(const json_t *item, const struct svg_view *view)
+{
+	return is_shown(item, view) && !span_of(item);
 }
 
 static enum judgement judgement_of(const json_t *item)
@@ -83,9 +97,12 @@ static struct scale make_scale(const json_t *items, const struct svg_view *view)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach((json_t *)items, i, item)
-		if (is_shown(item, view) && number_at(item, "throughput_bps") > top)
-			top = number_at(item, "throughput_bps");
+	json_array_foreach((json_t *)items, i, item) {
+		int64_t highest_bps = number_at(item, span_of(item) ? "p95_bps" : "throughput_bps");
+
+		if (is_shown(item, view) && highest_bps > top)
+			top = highest_bps;
+	}
 	scale.step_bps = nice_step(top);
 	scale.top_bps = (top + scale.step_bps - 1) / scale.step_bps * scale.step_bps;
 	return scale;
@@ -195,7 +212,7 @@ static void append_line(struct buf *out, const json_t *items, const struct scale
 	size_t i;
 
 	json_array_foreach((json_t *)items, i, item) {
-		if (!is_shown(item, scale->view))
+		if (!is_point(item, scale->view))
 			continue;
 		last_ms = number_at(item, "started_ms");
 		first_ms = count++ ? first_ms : last_ms;
@@ -204,7 +221,7 @@ static void append_line(struct buf *out, const json_t *items, const struct scale
 	json_array_foreach((json_t *)items, i, item) {
 		int64_t at_ms = number_at(item, "started_ms"), bps = number_at(item, "throughput_bps");
 
-		if (!is_shown(item, scale->view))
+		if (!is_point(item, scale->view))
 			continue;
 		if (bps >= 0 && last_bps >= 0 && at_ms - last_ms <= gap_ms) {
 			buf_append_text(out, "<line class=\"course\"");
@@ -235,6 +252,60 @@ static void append_point(struct buf *out, const json_t *item, const struct scale
 		   *rate ? ", " : "", decorate_word(reader, "judgement", judgement_names[judgement]));
 }
 
+/* What is between the lowest and the 95th percentile, in words too. */
+static void append_range_text(struct buf *out, const json_t *item, const struct reader *reader)
+{
+	static const struct { const char *member, *message; } figures[] = {
+		{ "throughput_bps", "evidence.minimum" }, { "p10_bps", "evidence.p10" }, { "median_bps", "evidence.median" },
+		{ "p95_bps", "rollup.p95" },
+	};
+	char text[FORMAT_SIZE];
+
+	format_time(reader, number_at(item, "started_ms"), text);
+	buf_printf(out, "<title>%s.", text);
+	for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+		if (number_at(item, figures[i].member) < 0)
+			continue;
+		format_rate(reader, number_at(item, figures[i].member), text);
+		buf_printf(out, " %s: %s.", message_text(reader->language, figures[i].message), text);
+	}
+	buf_printf(out, " %s: %" PRId64 ", %s: %" PRId64 ", %s: %" PRId64 "</title>", decorate_word(reader, "judgement", "bad"),
+		   number_at(item, "bad"), message_text(reader->language, "quality.unmeasured"), number_at(item, "unmeasured"),
+		   message_text(reader->language, "rollup.count"), number_at(item, "count"));
+}
+
+/* A stretch of time: a bar from the lowest figure to the 95th percentile with a line at the median, and, when any was bad, the
+ * mark of that at the lowest. Where nothing could be measured, a bar on the time axis. */
+static void append_range(struct buf *out, const json_t *item, const struct scale *scale)
+{
+	int64_t at_ms = number_at(item, "started_ms"), low_bps = number_at(item, "throughput_bps");
+	int64_t from = x_of(scale, at_ms), to = x_of(scale, at_ms + span_of(item)), gap;
+	int low = y_of(scale, low_bps > 0 ? low_bps : 0), median = y_of(scale, number_at(item, "median_bps"));
+	int high = low_bps < 0 ? low - 3 : y_of(scale, number_at(item, "p95_bps"));
+	bool is_bad = number_at(item, "bad") > 0;
+
+	from = from < 0 ? 0 : from;
+	to = to > 10000 ? 10000 : to;
+	gap = (to - from) / 8;
+	buf_printf(out, "<g><rect class=\"range %s\"", low_bps < 0 ? "unmeasured" : is_bad ? "bad" : "good");
+	append_x(out, "x", from + gap);
+	append_x(out, "width", to - from - 2 * gap);
+	buf_printf(out, " y=\"%d\" height=\"%d\"/>", high, low > high ? low - high : 1);
+	if (low_bps >= 0) {
+		buf_append_text(out, "<line class=\"median\"");
+		append_x(out, "x1", from + gap);
+		append_x(out, "x2", to - gap);
+		buf_printf(out, " y1=\"%d\" y2=\"%d\"/>", median, median);
+	}
+	if (is_bad) {
+		buf_append_text(out, "<svg");
+		append_x(out, "x", (from + to) / 2);
+		buf_printf(out, " y=\"%d\"><path class=\"mark bad\" d=\"%s\"/></svg>", low, marks[JUDGED_BAD]);
+	}
+	append_range_text(out, item, scale->view->reader);
+	buf_append_text(out, "</g>");
+}
+
 static size_t append_points(struct buf *out, const json_t *items, const struct scale *scale)
 {
 	const json_t *item;
@@ -243,24 +314,50 @@ static size_t append_points(struct buf *out, const json_t *items, const struct s
 	json_array_foreach((json_t *)items, i, item) {
 		if (!is_shown(item, scale->view))
 			continue;
-		append_point(out, item, scale);
+		if (span_of(item))
+			append_range(out, item, scale);
+		else
+			append_point(out, item, scale);
 		count++;
 	}
 	return count;
 }
 
-static size_t count_judged(const json_t *items, const struct svg_view *view, enum judgement judgement)
+/* So many measurements were judged like this, those that were rolled up among them. */
+static int64_t count_judged(const json_t *items, const struct svg_view *view, enum judgement judgement)
 {
 	const json_t *item;
-	size_t i, count = 0;
+	int64_t count = 0;
+	size_t i;
+
+	json_array_foreach((json_t *)items, i, item) {
+		int64_t good = number_at(item, "good"), bad = number_at(item, "bad");
+
+		if (is_point(item, view))
+			count += judgement_of(item) == judgement;
+		else if (is_shown(item, view) && judgement <= JUDGED_BAD)
+			count += judgement == JUDGED_GOOD ? good
+			       : judgement == JUDGED_BAD ? bad
+			       : number_at(item, "count") - good - bad - number_at(item, "unmeasured");
+	}
+	return count;
+}
+
+static int64_t count_unmeasured(const json_t *items, const struct svg_view *view)
+{
+	const json_t *item;
+	int64_t count = 0;
+	size_t i;
 
 	json_array_foreach((json_t *)items, i, item)
-		count += is_shown(item, view) && judgement_of(item) == judgement;
+		if (is_shown(item, view) && span_of(item))
+			count += number_at(item, "unmeasured");
 	return count;
 }
 
 static void append_description(struct buf *out, const json_t *items, const struct svg_view *view)
 {
+	int64_t unmeasured = count_unmeasured(items, view);
 	char from[FORMAT_SIZE], to[FORMAT_SIZE];
 
 	format_time(view->reader, view->from_ms, from);
@@ -268,11 +365,13 @@ static void append_description(struct buf *out, const json_t *items, const struc
 	buf_printf(out, "<title>%s: %s</title><desc>%s – %s.", message_text(view->reader->language, "picture.title"),
 		   decorate_word(view->reader, "leg", view->leg), from, to);
 	for (int i = JUDGED_GOOD; i <= JUDGED_SKIPPED; i++) {
-		size_t count = count_judged(items, view, (enum judgement)i);
+		int64_t count = count_judged(items, view, (enum judgement)i);
 
 		if (count)
-			buf_printf(out, " %s: %zu.", decorate_word(view->reader, "judgement", judgement_names[i]), count);
+			buf_printf(out, " %s: %" PRId64 ".", decorate_word(view->reader, "judgement", judgement_names[i]), count);
 	}
+	if (unmeasured)
+		buf_printf(out, " %s: %" PRId64 ".", message_text(view->reader->language, "quality.unmeasured"), unmeasured);
 	buf_append_text(out, "</desc>");
 }
 

@@ -20,8 +20,8 @@ struct svg_view {
 	int height_px;
 };
 
-/* Appends one <svg>: throughput over time as points marked by judgement and joined while they follow each other, the
- * threshold, both axes, <title> and <desc>. items: measurements as the API shows them, oldest first. */
+/* Appends one <svg>: throughput over time as points marked by judgement and joined while they follow each other, roll-ups as
+ * bars, the threshold, both axes, <title> and <desc>. items: measurements and roll-ups as the API shows them, oldest first. */
 void svg_throughput(const json_t *items, const struct svg_view *view, struct buf *ret_svg);
 
 /* Appends the small picture of a judgement's mark, for a legend. */

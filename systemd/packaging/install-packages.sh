@@ -1,6 +1,6 @@
 #!/bin/sh
-# Names and installs the Debian packages of the given lists (build, test) that are missing.
-#   install-packages.sh build [test]
+# Names and installs the Debian packages of the given lists (build, test, bench) that are missing.
+#   install-packages.sh build [test] [bench]
 set -eu
 here=$(dirname "$0")
 

@@ -20,7 +20,7 @@ reference_files:
   - {{name: hub, leg: hub, url: "http://{hub}:8080/hub.bin", sha256: "{hub_sha256}", nonce: required}}
 service_plans:
   - {{name: three, local_min: 3Mbit/s, hub_min: 3Mbit/s, reliability: norm-2001, interval: 10s}}
-decision: {{open_bad: 3, open_of: 4, open_span: 15m, open_within: 6h, close_not_good: 0, close_of: 3}}
+decision: {{open_bad: 3, open_of: 4, blind_bad: 3, blind_of: 4, open_span: 15m, open_within: 6h, close_not_good: 0, close_of: 3}}
 schedule: {{report: 1s}}
 """
 
@@ -63,6 +63,9 @@ def test_slow_line_gets_one_ticket_and_its_recovery_is_proven(root, build, tmp_p
         keys = [(m["line"], m["leg"], m["started_ms"]) for m in stored]
         assert len(keys) == len(set(keys))
         assert made - 4 <= len(keys) <= made   # the last ones may still be in the spool
+        history = [json.loads(line) for line in story.collector.command("export", "history").stdout.splitlines()]
+        assert [(m["line"], m["defect"], m["what"]) for m in history] == [
+            ("line-b", "slow-local", "open"), ("line-b", "slow-local", "prove")]
         assert statuses == [0, 0, 0] and is_clean(story.log()), story.log()
 
 

@@ -12,9 +12,11 @@ MAY_INCLUDE = [
     ("agent/base/", ["agent/base/"]),
     ("agent/", ["agent/"]),
     ("collector/http/", ["collector/http/", "agent/base/"]),
-    ("collector/decide/", ["collector/decide/", "collector/files/text_index.h", "agent/base/"]),
+    ("collector/base/", ["collector/base/", "agent/base/"]),
+    ("collector/decide/", ["collector/decide/", "collector/base/", "agent/base/"]),
     ("collector/store/", ["collector/store/", "collector/decide/", "agent/base/"]),
-    ("collector/derive/", ["collector/derive/", "collector/store/", "collector/decide/", "collector/collector_keys.h", "agent/base/"]),
+    ("collector/derive/", ["collector/derive/", "collector/store/", "collector/decide/", "collector/collector_keys.h", "collector/web/zone.h",
+                           "agent/base/"]),
     ("collector/web/", ["collector/web/", "collector/http/url.h", "agent/base/"]),
     ("collector/", ["collector/", "agent/base/"]),
 ]

@@ -5,6 +5,7 @@
 
 #include "agent/base/json.h"
 #include "agent/base/mem.h"
+#include "collector/store/sqlite/cursor.h"
 #include "collector/store/sqlite/txn.h"
 
 #define FIRST_GENERATION 1
@@ -33,7 +34,10 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[AGENT_HEARD] = "UPDATE agent SET generation = :generation, last_report_ms = :now_ms WHERE number = :number",
 	[AGENT_COPIED] = "UPDATE agent SET copied_ms = coalesce(copied_ms, :now_ms) WHERE number = :number",
 	[AGENT_LIST] = "SELECT agent.id, line.id AS line, host, version, enrolled_ms, last_report_ms, revoked_ms,"
-		       " copied_ms FROM agent JOIN line ON line.number = agent.line ORDER BY agent.id",
+		       " copied_ms FROM agent JOIN line ON line.number = agent.line"
+		       " WHERE (:after_id IS NULL OR agent.id > :after_id) AND (:heard_before_ms = 0 OR (revoked_ms IS NULL"
+		       " AND coalesce(last_report_ms, enrolled_ms) >= :heard_from_ms"
+		       " AND coalesce(last_report_ms, enrolled_ms) < :heard_before_ms)) ORDER BY agent.id LIMIT :limit",
 	[AGENT_OF_LINE] = "SELECT 1 FROM agent WHERE line = :line AND revoked_ms IS NULL LIMIT 1",
 	[REPORT_PUT] = "INSERT INTO report (client, agent, content_digest, received_ms, sent_ms, copied, spool,"
 		       " signature_input, signature, body) VALUES (:client, :agent, :content_digest, :received_ms,"
@@ -168,9 +172,49 @@ int agent_revoke(struct txn *txn, const char *id, int64_t now_ms, struct err *er
 	return db_changes(txn->db) ? 0 : err_set(err, ERR_NOT_FOUND, "agent %s: unknown", id);
 }
 
-int agents_list(struct txn *txn, json_t **ret_agents, struct err *err)
+static int read_cursor(const char *cursor, char ret_id[ID_SIZE], struct err *err)
 {
-	return rows_to_json(db_statement(txn->db, sql[AGENT_LIST]), no_choices, ret_agents, err);
+	json_t *key;
+	const char *id;
+
+	if (cursor_read(cursor, &key, err) < 0)
+		return -1;
+	id = json_string_value(json_array_get(key, 0));
+	text_copy(ret_id, ID_SIZE, id ? id : "");
+	json_decref(key);
+	return *ret_id ? 0 : cursor_fault(err);
+}
+
+/* One row more than the page was asked for: there is another page. */
+static void end_page(json_t *page, int64_t limit)
+{
+	json_t *items = json_object_get(page, "items");
+	json_t *cursor = json_null();
+	size_t last = (size_t)limit;
+
+	if (limit && json_array_size(items) > last) {
+		json_array_remove(items, last);
+		cursor = cursor_write(json_pack("[O]", json_object_get(json_array_get(items, last - 1), "id")));
+	}
+	json_object_set_new(page, "cursor", cursor);
+}
+
+int agents_list(struct txn *txn, const struct agent_filter *filter, json_t **ret_page, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[AGENT_LIST]);
+	char after_id[ID_SIZE];
+
+	if ((filter->limit && limit_check(filter->limit, err) < 0) ||
+	    (filter->cursor && read_cursor(filter->cursor, after_id, err) < 0))
+		return -1;
+	db_bind_text(statement, ":after_id", filter->cursor ? after_id : NULL);
+	db_bind_integer(statement, ":heard_from_ms", filter->heard_from_ms);
+	db_bind_integer(statement, ":heard_before_ms", filter->heard_before_ms);
+	db_bind_integer(statement, ":limit", filter->limit ? filter->limit + 1 : -1);
+	if (rows_to_json(statement, no_choices, ret_page, err) < 0)
+		return -1;
+	end_page(*ret_page, filter->limit);
+	return 0;
 }
 
 int line_has_agent(struct txn *txn, const struct line *line, bool *ret_has, struct err *err)
@@ -299,29 +343,34 @@ static int write_range(struct txn *txn, const char *statement_sql, int64_t spool
 	return db_run(statement, err);
 }
 
-int spool_take(struct txn *txn, int64_t spool, int64_t seq, bool *ret_fresh, struct err *err)
+int spool_take_run(struct txn *txn, int64_t spool, int64_t first_seq, int64_t last_seq, bool *ret_fresh, struct err *err)
 {
-	struct range before, taken = { seq, seq };
+	struct range before, taken = { first_seq, last_seq };
 	int found;
 	bool joins;
 
-	if (seq < 0 || seq > SEQ_MAX)
+	if (first_seq < 0 || last_seq > SEQ_MAX)
 		return err_set(err, ERR_INPUT, "seq: must lie between 0 and %" PRId64, SEQ_MAX);
-	found = find_range_before(txn, spool, seq, &before, err);
+	found = find_range_before(txn, spool, last_seq, &before, err);
 	if (found < 0)
 		return -1;
-	if (found && seq <= before.last) {
+	if (found && first_seq <= before.last) {
 		*ret_fresh = false;
 		return 0;
 	}
-	joins = found && before.last + 1 == seq;
+	joins = found && before.last + 1 == first_seq;
 	if (joins)
 		taken.first = before.first;
-	if (absorb_range(txn, spool, seq + 1, &taken.last, err) < 0 ||
+	if (absorb_range(txn, spool, last_seq + 1, &taken.last, err) < 0 ||
 	    write_range(txn, sql[joins ? RANGE_EXTEND : RANGE_PUT], spool, taken, err) < 0)
 		return -1;
 	*ret_fresh = true;
 	return 0;
+}
+
+int spool_take(struct txn *txn, int64_t spool, int64_t seq, bool *ret_fresh, struct err *err)
+{
+	return spool_take_run(txn, spool, seq, seq, ret_fresh, err);
 }
 
 int spool_gap(struct txn *txn, int64_t spool, int64_t seq, int64_t *ret_from, struct err *err)

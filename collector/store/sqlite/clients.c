@@ -19,7 +19,8 @@
 
 enum {
 	CLIENT_PUT, CLIENT_TEXT_PUT, CLIENT_NUMBER, CLIENT_GET, CLIENTS_PAGE, CLIENTS_PAGE_SHORT, CLIENTS_PAGE_MATCH,
-	CLIENT_LINES, LINE_PUT, LINE_GET, LINE_TOUCH, LINES_REVISION, LINES_CHANGED, NODE_PUT, NODE_EXISTS, NODE_LIST, PARENTS_REMOVE, PARENT_PUT, PARENTS_OF,
+	CLIENT_LINES, LINE_PUT, LINE_GET, LINE_TOUCH, LINES_REVISION, LINES_CHANGED, LINES_VISIT,
+	NODE_PUT, NODE_EXISTS, NODE_LIST, PARENTS_REMOVE, PARENT_PUT, PARENTS_OF,
 	STATEMENT_COUNT,
 };
 
@@ -56,6 +57,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[LINE_TOUCH] = "UPDATE line SET revision = (SELECT max(revision) + 1 FROM line) WHERE number = :number",
 	[LINES_REVISION] = "SELECT max(revision) FROM line",
 	[LINES_CHANGED] = "SELECT number FROM line WHERE revision > :since ORDER BY number",
+	[LINES_VISIT] = "SELECT number, id, node FROM line ORDER BY number",
 	[NODE_PUT] = "INSERT INTO node (id, kind, name) VALUES (:id, :kind, :name)"
 		     " ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, name = excluded.name",
 	[NODE_EXISTS] = "SELECT 1 FROM node WHERE id = :id",
@@ -198,6 +200,17 @@ int lines_changed(struct txn *txn, int64_t since, void (*visit)(int64_t number, 
 	db_bind_integer(statement, ":since", since);
 	while ((rc = db_step(statement, err)) > 0)
 		visit(db_column_integer(statement, 0), arg);
+	return rc;
+}
+
+int lines_visit(struct txn *txn, void (*visit)(void *arg, int64_t number, const char *id, const char *node), void *arg,
+		struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[LINES_VISIT]);
+	int rc;
+
+	while ((rc = db_step(statement, err)) > 0)
+		visit(arg, db_column_integer(statement, 0), db_column_text(statement, 1), db_column_text(statement, 2));
 	return rc;
 }
 

@@ -12,7 +12,7 @@
 
 enum {
 	MAINTENANCE_PUT, MAINTENANCE_GET, MAINTENANCE_END, MAINTENANCE_PAGE, MAINTENANCE_OF_LINE, LINES_BELOW, LINES_TOUCH,
-	LINES_COUNT, STATEMENT_COUNT,
+	LINES_COUNT, NODES_AT, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -32,6 +32,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[LINES_TOUCH] = BELOW " UPDATE line SET revision = (SELECT max(revision) + 1 FROM line)"
 			" WHERE node IN (SELECT node FROM below)",
 	[LINES_COUNT] = BELOW " SELECT count(*) FROM line WHERE node IN (SELECT node FROM below)",
+	[NODES_AT] = "SELECT DISTINCT node FROM maintenance WHERE from_ms <= :at_ms AND to_ms > :at_ms ORDER BY node",
 };
 
 const char *const maintenance_state_names[] = { "planned", "running", "over", "called-off", NULL };
@@ -96,23 +97,6 @@ int maintenance_end(struct txn *txn, const char *id, int64_t now_ms, struct err 
 	return db_run(statement, err) < 0 ? -1 : touch_lines(txn, node, err);
 }
 
-/* key keeps the text that was bound; the caller releases it after the page was read. */
-static int bind_cursor(sqlite3_stmt *statement, const char *cursor, json_t **ret_key, struct err *err)
-{
-	json_int_t after_ms;
-	const char *after_id;
-
-	if (!cursor)
-		return 0;
-	if (cursor_read(cursor, ret_key, err) < 0)
-		return -1;
-	if (json_unpack(*ret_key, "[Is!]", &after_ms, &after_id))
-		return cursor_fault(err);
-	db_bind_integer(statement, ":after_ms", after_ms);
-	db_bind_text(statement, ":after_id", after_id);
-	return 0;
-}
-
 static int count_lines(struct txn *txn, json_t *item, struct err *err)
 {
 	sqlite3_stmt *statement = db_statement(txn->db, sql[LINES_COUNT]);
@@ -124,19 +108,14 @@ static int count_lines(struct txn *txn, json_t *item, struct err *err)
 	return 0;
 }
 
-/* The statement asked for one row more than limit, to know whether there is a next page. */
 static int complete_page(struct txn *txn, int64_t limit, json_t *page, struct err *err)
 {
-	json_t *items = json_object_get(page, "items"), *cursor = NULL, *item;
+	static const char *const key[] = { "from_ms", "id", NULL };
+	json_t *item;
 	size_t i;
 
-	if ((int64_t)json_array_size(items) > limit) {
-		json_array_remove(items, (size_t)limit);
-		item = json_array_get(items, (size_t)limit - 1);
-		cursor = cursor_write(json_pack("[OO]", json_object_get(item, "from_ms"), json_object_get(item, "id")));
-	}
-	json_object_set_new(page, "cursor", cursor ? cursor : json_null());
-	json_array_foreach(items, i, item)
+	cursor_end_page(page, limit, key);
+	json_array_foreach(json_object_get(page, "items"), i, item)
 		if (count_lines(txn, item, err) < 0)
 			return -1;
 	return 0;
@@ -148,7 +127,7 @@ int maintenance_list(struct txn *txn, const struct maintenance_filter *filter, j
 	json_t *key = NULL, *page = NULL;
 	int rc = -1;
 
-	if (limit_check(filter->limit, err) < 0 || bind_cursor(statement, filter->cursor, &key, err) < 0)
+	if (limit_check(filter->limit, err) < 0 || cursor_bind(statement, filter->cursor, &key, err) < 0)
 		goto out;
 	db_bind_integer(statement, ":now_ms", filter->now_ms);
 	db_bind_integer(statement, ":limit", filter->limit + 1);
@@ -174,6 +153,17 @@ int maintenance_of_line(struct txn *txn, const struct line *line, int64_t after_
 	*ret_windows = json_incref(json_object_get(list, "items"));
 	json_decref(list);
 	return 0;
+}
+
+int maintenance_nodes_at(struct txn *txn, int64_t at_ms, void (*visit)(void *arg, const char *node), void *arg, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[NODES_AT]);
+	int rc;
+
+	db_bind_integer(statement, ":at_ms", at_ms);
+	while ((rc = db_step(statement, err)) > 0)
+		visit(arg, db_column_text(statement, 0));
+	return rc;
 }
 
 int lines_below(struct txn *txn, const char *node, void (*visit)(void *arg, int64_t line_number), void *arg, struct err *err)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "agent/base/mem.h"
+#include "collector/store/rollups.h"
 #include "collector/store/sqlite/txn.h"
 
 #define SHOWN                                                                                                       \
@@ -14,11 +16,12 @@
 	" AND (NOT :valid OR (trigger = :schedule AND judgement <= :last_valid))"                                  \
 	" AND (NOT :fast OR kind = :capacity OR judgement = :good) "
 
-#define SAMPLES \
-	"SELECT started_ms, spool, seq, throughput_bps, threshold_bps, judgement, reason, trigger" OF_STREAM
+#define SAMPLE                                                                                                      \
+	"started_ms, spool, seq, throughput_bps, threshold_bps, leg, kind, judgement, reason, trigger, cross_rx_bps IS NULL"
+#define SAMPLES "SELECT " SAMPLE OF_STREAM
 
 enum {
-	MEASUREMENT_PUT, MEASUREMENT_GET, EVENT_PUT, SAMPLES_BEFORE, SAMPLES_FROM, SAMPLES_COVER, SERIES, VISIT, STATEMENT_COUNT,
+	MEASUREMENT_PUT, LOAD_DELAY_PUT, MEASUREMENT_GET, EVENT_PUT, SAMPLES_BEFORE, SAMPLES_SINCE, SERIES, VISIT, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -27,15 +30,17 @@ static const char *const sql[STATEMENT_COUNT] = {
 			    " VALUES (:client, :line, :leg, :started_ms, :spool, :seq, :judgement, :reason, :trigger,"
 			    " :kind, :throughput_bps, :threshold_bps, :bytes, :duration_us, :first_byte_us, :cross_rx_bps)"
 			    " ON CONFLICT DO NOTHING",
-	[MEASUREMENT_GET] = "SELECT " SHOWN " FROM measurement WHERE client = :client AND line = :line AND leg = :leg"
+	[LOAD_DELAY_PUT] = "INSERT INTO load_delay (client, line, spool, seq, idle_p50_us, loaded_p50_us)"
+			   " VALUES (:client, :line, :spool, :seq, :idle_p50_us, :loaded_p50_us) ON CONFLICT DO NOTHING",
+	[MEASUREMENT_GET] = "SELECT " SHOWN ", idle_p50_us, loaded_p50_us FROM measurement"
+			    " LEFT JOIN load_delay USING (client, line, spool, seq) WHERE client = :client AND line = :line AND leg = :leg"
 			    " AND started_ms = :started_ms AND spool = :spool AND seq = :seq",
 	[EVENT_PUT] = "INSERT INTO event (client, line, spool, seq, type, event)"
 		      " VALUES (:client, :line, :spool, :seq, :type, :event) ON CONFLICT DO NOTHING",
 	[SAMPLES_BEFORE] = SAMPLES "AND started_ms < :before_ms"
 				   " ORDER BY started_ms DESC, spool DESC, seq DESC LIMIT :limit",
-	[SAMPLES_FROM] = SAMPLES "AND started_ms >= :from_ms ORDER BY started_ms, spool, seq LIMIT :limit",
-	[SAMPLES_COVER] = "SELECT count(DISTINCT started_ms / :cell_ms), min(started_ms), max(started_ms)" OF_STREAM
-			  "AND started_ms >= :from_ms AND started_ms < :before_ms",
+	[SAMPLES_SINCE] = "SELECT " SAMPLE " FROM measurement WHERE client = :client AND line = :line AND leg IN (0, 1)"
+			  " AND started_ms >= :from_ms",
 	/* Of each leg and stretch of time the lowest valid, the lowest failed and the lowest of the others, and one without
 	 * a figure of each, unless a leg has no more than were asked for: neither a fast probe nor an invalid one can hide a slow one, nor any of them a failure. */
 	[SERIES] = "SELECT " SHOWN " FROM (SELECT *, row_number() OVER (PARTITION BY leg,"
@@ -66,6 +71,18 @@ static sqlite3_stmt *statement_of_line(struct txn *txn, int number, const struct
 	return statement;
 }
 
+static int put_load_delay(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const struct measurement *m,
+			  struct err *err)
+{
+	sqlite3_stmt *statement = statement_of_line(txn, LOAD_DELAY_PUT, line);
+
+	db_bind_integer(statement, ":spool", spool);
+	db_bind_integer(statement, ":seq", seq);
+	db_bind_optional(statement, ":idle_p50_us", m->idle_p50_us);
+	db_bind_integer(statement, ":loaded_p50_us", m->loaded_p50_us);
+	return db_run(statement, err);
+}
+
 int measurement_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const struct measurement *m,
 		    struct err *err)
 {
@@ -84,8 +101,10 @@ int measurement_put(struct txn *txn, const struct line *line, int64_t spool, int
 	db_bind_integer(statement, ":bytes", m->bytes);
 	db_bind_integer(statement, ":duration_us", m->duration_us);
 	db_bind_optional(statement, ":first_byte_us", m->first_byte_us);
-	db_bind_optional(statement, ":cross_rx_bps", m->cross_rx_bps);
-	return db_run(statement, err);
+	db_bind_optional(statement, ":cross_rx_bps", m->cross == CROSS_MEASURED ? m->cross_rx_bps : JSON_ABSENT);
+	if (db_run(statement, err) < 0 || day_mark(txn, line, m->started_ms, err) < 0)
+		return -1;
+	return m->loaded_p50_us != JSON_ABSENT ? put_load_delay(txn, line, spool, seq, m, err) : 0;
 }
 
 int event_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type, const json_t *event,
@@ -119,76 +138,62 @@ static sqlite3_stmt *statement_of_samples(struct txn *txn, int number, const str
 	return statement;
 }
 
-static int read_samples(sqlite3_stmt *statement, struct sample *ret_samples, int limit, struct err *err)
+static void read_sample(sqlite3_stmt *statement, struct sample *ret_sample)
 {
-	int count = 0;
-
-	while (count < limit) {
-		struct sample *sample = &ret_samples[count];
-		int rc = db_step(statement, err);
-
-		if (rc < 0)
-			return -1;
-		if (rc == 0)
-			break;
-		sample->started_ms = db_column_integer(statement, 0);
-		sample->spool = db_column_integer(statement, 1);
-		sample->seq = db_column_integer(statement, 2);
-		sample->throughput_bps = db_column_optional(statement, 3);
-		sample->threshold_bps = db_column_optional(statement, 4);
-		sample->judgement = (int)db_column_integer(statement, 5);
-		sample->reason = (int)db_column_integer(statement, 6);
-		sample->trigger = (int)db_column_integer(statement, 7);
-		count++;
-	}
-	return count;
+	ret_sample->started_ms = db_column_integer(statement, 0);
+	ret_sample->spool = db_column_integer(statement, 1);
+	ret_sample->seq = db_column_integer(statement, 2);
+	ret_sample->throughput_bps = db_column_optional(statement, 3);
+	ret_sample->threshold_bps = db_column_optional(statement, 4);
+	ret_sample->leg = (int)db_column_integer(statement, 5);
+	ret_sample->kind = (int)db_column_integer(statement, 6);
+	ret_sample->judgement = (int)db_column_integer(statement, 7);
+	ret_sample->reason = (int)db_column_integer(statement, 8);
+	ret_sample->trigger = (int)db_column_integer(statement, 9);
+	ret_sample->is_blind = db_column_integer(statement, 10);
 }
 
 int samples_before(struct txn *txn, const struct line *line, enum leg leg, int64_t before_ms, enum sample_stream stream,
 		   struct sample *ret_samples, int limit, struct err *err)
 {
 	sqlite3_stmt *statement = statement_of_samples(txn, SAMPLES_BEFORE, line, leg, stream);
-	int count;
+	int count = 0, rc;
 
 	db_bind_integer(statement, ":before_ms", before_ms);
 	db_bind_integer(statement, ":limit", limit);
-	count = read_samples(statement, ret_samples, limit, err);
+	while ((rc = db_step(statement, err)) > 0)
+		read_sample(statement, &ret_samples[count++]);
 	for (int first = 0, last = count - 1; first < last; first++, last--) {
 		struct sample newer = ret_samples[first];
 
 		ret_samples[first] = ret_samples[last];
 		ret_samples[last] = newer;
 	}
-	return count;
+	return rc < 0 ? -1 : count;
 }
 
-int samples_from(struct txn *txn, const struct line *line, enum leg leg, int64_t from_ms, enum sample_stream stream,
-		 struct sample *ret_samples, int limit, struct err *err)
+int samples_since(struct txn *txn, const struct line *line, int64_t from_ms, struct sample **ret_samples, size_t *ret_count,
+		  struct err *err)
 {
-	sqlite3_stmt *statement = statement_of_samples(txn, SAMPLES_FROM, line, leg, stream);
+	sqlite3_stmt *statement = statement_of_line(txn, SAMPLES_SINCE, line);
+	struct sample *samples = NULL;
+	size_t count = 0, room = 0;
+	int rc;
 
 	db_bind_integer(statement, ":from_ms", from_ms);
-	db_bind_integer(statement, ":limit", limit);
-	return read_samples(statement, ret_samples, limit, err);
-}
-
-int samples_cover(struct txn *txn, const struct line *line, enum leg leg, enum sample_stream stream, int64_t cell_ms,
-		  int64_t from_ms, int64_t before_ms, struct coverage *ret_coverage, struct err *err)
-{
-	sqlite3_stmt *statement = statement_of_samples(txn, SAMPLES_COVER, line, leg, stream);
-
-	db_bind_integer(statement, ":cell_ms", cell_ms);
-	db_bind_integer(statement, ":from_ms", from_ms);
-	db_bind_integer(statement, ":before_ms", before_ms);
-	if (db_step(statement, err) < 0)
+	while ((rc = db_step(statement, err)) > 0) {
+		if (count == room) {
+			room = room ? room * 2 : 64;
+			samples = xrealloc(samples, room, sizeof *samples);
+		}
+		read_sample(statement, &samples[count++]);
+	}
+	if (rc < 0) {
+		free(samples);
 		return -1;
-	*ret_coverage = (struct coverage){
-		.interval_ms = cell_ms,
-		.cells = db_column_integer(statement, 0),
-		.begin_ms = db_column_optional(statement, 1),
-		.newest_ms = db_column_optional(statement, 2),
-	};
-	sqlite3_reset(statement);
+	}
+	*ret_samples = samples;
+	*ret_count = count;
 	return 0;
 }
 
@@ -227,24 +232,80 @@ int measurements_get(struct txn *txn, const struct line *line, enum leg leg, con
 	return 0;
 }
 
-int measurements_series(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points,
-			json_t **ret_series, struct err *err)
-{
-	sqlite3_stmt *statement = statement_of_line(txn, SERIES, line);
+/* What to show of a line, and from when on as measurements. */
+struct series {
+	const struct line *line;
+	int64_t from_ms, to_ms, raw_from_ms;
+	int64_t points, stretch_ms;
+};
 
-	if (from_ms < 0 || to_ms <= from_ms)
-		return err_set(err, ERR_INPUT, "from_ms: must lie before to_ms");
-	if (points < 1)
-		return err_set(err, ERR_INPUT, "points: must be at least 1");
-	db_bind_integer(statement, ":from_ms", from_ms);
-	db_bind_integer(statement, ":to_ms", to_ms);
-	db_bind_integer(statement, ":stretch_ms", (to_ms - from_ms - 1) / points + 1);
-	db_bind_integer(statement, ":points", points);
+static int append_measurements(struct txn *txn, const struct series *series, json_t *items, struct err *err)
+{
+	sqlite3_stmt *statement = statement_of_line(txn, SERIES, series->line);
+	int rc;
+
+	db_bind_integer(statement, ":from_ms", series->from_ms > series->raw_from_ms ? series->from_ms : series->raw_from_ms);
+	db_bind_integer(statement, ":to_ms", series->to_ms);
+	db_bind_integer(statement, ":stretch_ms", series->stretch_ms);
+	db_bind_integer(statement, ":points", series->points);
 	db_bind_integer(statement, ":local", LEG_LOCAL);
 	db_bind_integer(statement, ":hub", LEG_HUB);
 	db_bind_integer(statement, ":last_valid", JUDGED_BAD);
 	db_bind_integer(statement, ":failed", JUDGED_FAILED);
-	return rows_to_json(statement, choices, ret_series, err);
+	while ((rc = db_step(statement, err)) > 0)
+		json_array_append_new(items, row_to_json(statement, choices));
+	return rc;
+}
+
+/* Roll-ups, then measurements. */
+static int make_series(struct txn *txn, const struct series *series, int64_t rollup_ms, json_t **ret_series, struct err *err)
+{
+	int64_t rolled_to_ms = series->raw_from_ms < series->to_ms ? series->raw_from_ms : series->to_ms;
+	json_t *items = json_array();
+	int rc = 0;
+
+	if (series->from_ms < rolled_to_ms)
+		rc = rollups_append(txn, series->line, series->from_ms, rolled_to_ms, rollup_ms, items, err);
+	if (rc == 0 && series->raw_from_ms < series->to_ms)
+		rc = append_measurements(txn, series, items, err);
+	if (rc == 0)
+		*ret_series = json_pack("{s:O}", "items", items);
+	json_decref(items);
+	return rc;
+}
+
+static int check_span(const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points, struct series *ret_series,
+		      struct err *err)
+{
+	if (from_ms < 0 || to_ms <= from_ms)
+		return err_set(err, ERR_INPUT, "from_ms: must lie before to_ms");
+	if (points < 1)
+		return err_set(err, ERR_INPUT, "points: must be at least 1");
+	*ret_series = (struct series){ .line = line, .from_ms = from_ms, .to_ms = to_ms, .points = points,
+				       .stretch_ms = (to_ms - from_ms - 1) / points + 1 };
+	return 0;
+}
+
+int measurements_series(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points,
+			json_t **ret_series, struct err *err)
+{
+	struct series series;
+
+	if (check_span(line, from_ms, to_ms, points, &series, err) < 0 ||
+	    rollups_end(txn, line, &series.raw_from_ms, err) < 0)
+		return -1;
+	return make_series(txn, &series, series.stretch_ms, ret_series, err);
+}
+
+int measurements_overview(struct txn *txn, const struct line *line, int64_t from_ms, int64_t to_ms, int64_t points,
+			  json_t **ret_series, struct err *err)
+{
+	struct series series;
+
+	if (check_span(line, from_ms, to_ms, points, &series, err) < 0 ||
+	    rollups_newest(txn, line, &series.raw_from_ms, err) < 0)
+		return -1;
+	return make_series(txn, &series, series.stretch_ms > ROLLUP_DAY_MS ? series.stretch_ms : ROLLUP_DAY_MS, ret_series, err);
 }
 
 int measurements_visit(struct txn *txn, int64_t from_ms, int (*visit)(const json_t *measurement, void *arg), void *arg,

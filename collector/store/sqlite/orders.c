@@ -121,27 +121,13 @@ static int add_answer(struct txn *txn, const struct line *line, json_t *order, s
 	return 0;
 }
 
-/* The statement asked for one row more than limit, to know whether there is a next page. */
-static void add_cursor(json_t *page, int64_t limit)
-{
-	json_t *items = json_object_get(page, "items");
-	json_t *cursor = NULL, *last;
-
-	if ((int64_t)json_array_size(items) > limit) {
-		json_array_remove(items, (size_t)limit);
-		last = json_array_get(items, (size_t)limit - 1);
-		cursor = cursor_write(json_pack("[OOO]", json_object_get(last, "placed_ms"), json_object_get(last, "leg"),
-						json_object_get(last, "id")));
-	}
-	json_object_set_new(page, "cursor", cursor ? cursor : json_null());
-}
-
 static int complete_page(struct txn *txn, const struct line *line, int64_t limit, json_t *page, struct err *err)
 {
+	static const char *const key[] = { "placed_ms", "leg", "id", NULL };
 	json_t *order;
 	size_t i;
 
-	add_cursor(page, limit);
+	cursor_end_page(page, limit, key);
 	json_array_foreach(json_object_get(page, "items"), i, order)
 		if (add_answer(txn, line, order, err) < 0)
 			return -1;

@@ -80,17 +80,23 @@ static bool transaction_is_lost(struct db *db)
 	return sqlite3_get_autocommit(db_handle(db));
 }
 
+/* Around every job: prepared once, unlike what db_execute runs. */
+static int execute(struct db *db, const char *sql, struct err *err)
+{
+	return db_run(db_statement(db, sql), err);
+}
+
 static void roll_back(struct db *db)
 {
 	struct err ignored;
 
 	if (!transaction_is_lost(db))
-		db_execute(db, "ROLLBACK", &ignored);
+		execute(db, "ROLLBACK", &ignored);
 }
 
 static void run_job(struct db *db, struct job *job)
 {
-	struct txn txn = { db };
+	struct txn txn = { .db = db };
 
 	job->failed = job->run(&txn, job->arg, &job->err) < 0;
 	db_reset(db);
@@ -98,25 +104,25 @@ static void run_job(struct db *db, struct job *job)
 
 static int write_in_savepoint(struct db *db, struct job *job, struct err *err)
 {
-	if (db_execute(db, "SAVEPOINT job", err) < 0)
+	if (execute(db, "SAVEPOINT job", err) < 0)
 		return -1;
 	run_job(db, job);
 	if (transaction_is_lost(db))
 		return err_set(err, ERR_IO, "transaction was ended: %s",
 			       job->failed ? job->err.message : "by a job");
-	if (job->failed && db_execute(db, "ROLLBACK TO job", err) < 0)
+	if (job->failed && execute(db, "ROLLBACK TO job", err) < 0)
 		return -1;
-	return db_execute(db, "RELEASE job", err);
+	return execute(db, "RELEASE job", err);
 }
 
 static int write_all(struct db *db, const struct queue *group, struct err *err)
 {
-	if (db_execute(db, "BEGIN IMMEDIATE", err) < 0)
+	if (execute(db, "BEGIN IMMEDIATE", err) < 0)
 		return -1;
 	for (struct job *job = group->first; job; job = job->next)
 		if (write_in_savepoint(db, job, err) < 0)
 			return -1;
-	return db_execute(db, "COMMIT", err);
+	return execute(db, "COMMIT", err);
 }
 
 static void write_group(struct db *db, const struct queue *group)
@@ -137,7 +143,7 @@ static void write_group(struct db *db, const struct queue *group)
 
 static void read_one(struct db *db, struct job *job)
 {
-	job->failed = db_execute(db, "BEGIN", &job->err) < 0;
+	job->failed = execute(db, "BEGIN", &job->err) < 0;
 	if (!job->failed)
 		run_job(db, job);
 	roll_back(db);   /* nothing was written */

@@ -19,12 +19,13 @@ static_assert(TICKET_CLOSED == 5 && TICKET_WITHDRAWN == 6, "states are stored as
 #define SHOWN                                                                                                            \
 	"ticket.id, client.id AS client, client.name AS client_name, line.id AS line, defect, leg, state, holder, opened_ms," \
 	" defect_from_ms, fixed_ms, proven_ms, closed_ms, reopened_ms, reopen_count, chronic, unverified, retrospective"
+#define SHOWN_TOO ", incident, (SELECT node FROM incident WHERE incident.id = ticket.incident) AS culprit"
 #define FROM " FROM ticket JOIN line ON line.number = ticket.line JOIN client ON client.number = line.client "
 #define READ "SELECT " SHOWN ", line.number" FROM
-#define SHOW "SELECT " SHOWN FROM
+#define SHOW "SELECT " SHOWN SHOWN_TOO FROM
 
 enum {
-	TICKET_PUT, TICKET_UPDATE, TICKET_GET, TICKET_FIND_OPEN, TICKET_FIND_CLOSED, TICKET_SHOW, TICKETS_PAGE, EVIDENCE_PUT,
+	TICKET_PUT, TICKET_UPDATE, TICKET_GET, TICKET_FIND_OPEN, TICKETS_OF_DEFECT, TICKET_SHOW, TICKETS_PAGE, EVIDENCE_PUT,
 	EVIDENCE_OF, MOVE_PUT, MOVES_OF, STATEMENT_COUNT,
 };
 
@@ -40,13 +41,12 @@ static const char *const sql[STATEMENT_COUNT] = {
 			  " chronic = :chronic, unverified = :unverified, retrospective = :retrospective WHERE id = :id",
 	[TICKET_GET] = READ "WHERE ticket.id = :id",
 	[TICKET_FIND_OPEN] = READ "WHERE ticket.line = :line AND defect = :defect AND " UNCLOSED,
-	[TICKET_FIND_CLOSED] = READ "WHERE ticket.line = :line AND defect = :defect AND state = :closed"
-				    " AND closed_ms >= :since_ms ORDER BY closed_ms DESC, ticket.id DESC LIMIT 1",
+	[TICKETS_OF_DEFECT] = READ "WHERE ticket.line = :line AND defect = :defect ORDER BY opened_ms, ticket.id",
 	[TICKET_SHOW] = SHOW "WHERE ticket.id = :id",
 	[TICKETS_PAGE] = SHOW "WHERE (:after_id IS NULL OR (opened_ms, ticket.id) < (:after_ms, :after_id))"
 			      " AND (:state IS NULL OR state = :state) AND (NOT :unclosed OR " UNCLOSED ")"
 			      " AND (:client IS NULL OR client.id = :client) AND (:line IS NULL OR line.id = :line)"
-			      " AND (:holder IS NULL OR holder = :holder)"
+			      " AND (:holder IS NULL OR holder = :holder) AND (:incident IS NULL OR incident = :incident)"
 			      " ORDER BY opened_ms DESC, ticket.id DESC LIMIT :limit",
 	[EVIDENCE_PUT] = "INSERT INTO ticket_evidence (ticket, place, evidence) VALUES (:ticket,"
 			 " (SELECT count(*) FROM ticket_evidence WHERE ticket = :ticket), :evidence)",
@@ -101,16 +101,28 @@ int ticket_find_open(struct txn *txn, const struct line *line, enum defect defec
 	return read_ticket(statement, ret_ticket, err);
 }
 
-int ticket_find_closed(struct txn *txn, const struct line *line, enum defect defect, int64_t since_ms,
-		       struct ticket *ret_ticket, struct err *err)
+int tickets_of_defect(struct txn *txn, const struct line *line, enum defect defect, struct ticket **ret_tickets,
+		      size_t *ret_count, struct err *err)
 {
-	sqlite3_stmt *statement = db_statement(txn->db, sql[TICKET_FIND_CLOSED]);
+	sqlite3_stmt *statement = db_statement(txn->db, sql[TICKETS_OF_DEFECT]);
+	struct ticket *tickets = NULL;
+	size_t count = 0;
+	int rc;
 
 	db_bind_integer(statement, ":line", line->number);
 	db_bind_integer(statement, ":defect", defect);
-	db_bind_integer(statement, ":closed", TICKET_CLOSED);
-	db_bind_integer(statement, ":since_ms", since_ms);
-	return read_ticket(statement, ret_ticket, err);
+	do {
+		tickets = xrealloc(tickets, count + 1, sizeof *tickets);
+		rc = read_ticket(statement, &tickets[count], err);
+		count += rc > 0;
+	} while (rc > 0);
+	if (rc < 0) {
+		free(tickets);
+		return -1;
+	}
+	*ret_tickets = tickets;
+	*ret_count = count;
+	return 0;
 }
 
 int ticket_get(struct txn *txn, const char *id, struct ticket *ret_ticket, struct err *err)
@@ -232,54 +244,24 @@ static int bind_state(sqlite3_stmt *statement, const char *state, struct err *er
 	return err_set(err, ERR_INPUT, "state: must be a ticket's state or unclosed");
 }
 
-/* key keeps the text that was bound; the caller releases it after the page was read. */
-static int bind_cursor(sqlite3_stmt *statement, const char *cursor, json_t **ret_key, struct err *err)
-{
-	json_int_t after_ms;
-	const char *after_id;
-
-	if (!cursor)
-		return 0;
-	if (cursor_read(cursor, ret_key, err) < 0)
-		return -1;
-	if (json_unpack(*ret_key, "[Is!]", &after_ms, &after_id))
-		return cursor_fault(err);
-	db_bind_integer(statement, ":after_ms", after_ms);
-	db_bind_text(statement, ":after_id", after_id);
-	return 0;
-}
-
-/* The statement asked for one row more than limit, to know whether there is a next page. */
-static json_t *make_page(json_t *page, int64_t limit)
-{
-	json_t *items = json_object_get(page, "items");
-	json_t *cursor = NULL, *last;
-
-	if ((int64_t)json_array_size(items) > limit) {
-		json_array_remove(items, (size_t)limit);
-		last = json_array_get(items, (size_t)limit - 1);
-		cursor = cursor_write(json_pack("[OO]", json_object_get(last, "opened_ms"), json_object_get(last, "id")));
-	}
-	json_object_set_new(page, "cursor", cursor ? cursor : json_null());
-	return page;
-}
-
 int tickets_list(struct txn *txn, const struct ticket_filter *filter, json_t **ret_page, struct err *err)
 {
+	static const char *const members[] = { "opened_ms", "id", NULL };
 	sqlite3_stmt *statement = db_statement(txn->db, sql[TICKETS_PAGE]);
-	json_t *key = NULL, *page;
+	json_t *key = NULL;
 	int rc = -1;
 
 	if (limit_check(filter->limit, err) < 0 || bind_state(statement, filter->state, err) < 0 ||
-	    bind_cursor(statement, filter->cursor, &key, err) < 0)
+	    cursor_bind(statement, filter->cursor, &key, err) < 0)
 		goto out;
 	db_bind_text(statement, ":client", filter->client);
 	db_bind_text(statement, ":line", filter->line);
 	db_bind_text(statement, ":holder", filter->holder);
+	db_bind_text(statement, ":incident", filter->incident);
 	db_bind_integer(statement, ":limit", filter->limit + 1);
-	if (rows_to_json(statement, choices, &page, err) < 0)
+	if (rows_to_json(statement, choices, ret_page, err) < 0)
 		goto out;
-	*ret_page = make_page(page, filter->limit);
+	cursor_end_page(*ret_page, filter->limit, members);
 	rc = 0;
 out:
 	json_decref(key);

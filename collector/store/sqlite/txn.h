@@ -10,6 +10,7 @@
 
 struct txn {
 	struct db *db;
+	int64_t marked_line, marked_day_ms;   /* the day that day_mark saw last: most reports are of one */
 };
 
 /* A column that the database keeps as the number of a name. */

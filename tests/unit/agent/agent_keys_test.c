@@ -39,6 +39,9 @@ static void test_sample_loads_with_the_defaults(void **state)
 	assert_int_equal(config.report_ms, 300000);
 	assert_int_equal(config.budget_bytes, 20000000000);
 	assert_int_equal(config.discard_bytes, 0);
+	assert_int_equal(config.server_busy.nic_percent, 70);
+	assert_int_equal(config.server_busy.cpu_percent, 85);
+	assert_int_equal(config.sees_part, 0);
 	assert_int_equal(config.log_level, LOG_INFO);
 	agent_config_free(&config);
 	buf_free(&faults);
@@ -56,7 +59,7 @@ static void test_reads_all_of_it(void **state)
 {
 	static const char text[] =
 		"collector: {url: https://collector.isp.example:8443, ca_file: /etc/plumbline/ca.pem}\n"
-		"state_dir: /tmp/s\nspool: {max_size: 1MiB}\ninterface: eth0\n"
+		"state_dir: /tmp/s\nspool: {max_size: 1MiB}\ninterface: eth0\nsees_all_traffic: no\n"
 		"targets_allowed: [files.isp.example, 10.20.0.0/16, 2001:db8::/32, 2001:db8::1, 192.0.2.1]\n"
 		"reference_files:\n"
 		"  - {name: local, leg: local, url: \"http://files.isp.example/ref-1m.bin\", sha256: \"" DIGEST "\"}\n"
@@ -74,6 +77,7 @@ static void test_reads_all_of_it(void **state)
 	assert_string_equal(config.collector_url, "https://collector.isp.example:8443");
 	assert_string_equal(config.collector_ca_file, "/etc/plumbline/ca.pem");
 	assert_string_equal(config.interface, "eth0");
+	assert_int_equal(config.sees_part, 1);
 	assert_int_equal(config.targets_allowed.count, 5);
 	assert_int_equal(config.reference_files.count, 2);
 	assert_int_equal(files[0].leg, LEG_LOCAL);

@@ -25,8 +25,16 @@ static int read_text(const char *text, struct collector_config *ret_config, stru
 static void test_sample_loads_with_the_defaults(void **state)
 {
 	static const struct decision_rule rule = {
-		8, 12, 5400000, 21600000, 50, 2, 24, 8, 96, 21600000, 70, 86400000, 259200000, 3, 1209600000, 3, 4, 4, 2,
+		8, 12, 10, 16, 5400000, 21600000, 50, 2, 24, 8, 96, 21600000, 70, 86400000, 0, 0, 259200000, 3, 1209600000,
+		3, 4, 2, 8, 4, 2,
 	};   /* methodology 11.3 */
+	static const struct decision_rule capacity = {
+		3, 4, 3, 4, 21600000, 604800000, 50, 0, 3, 0, 3, 21600000, 70, 86400000, 68400000, 82800000, 259200000, 3,
+		1209600000, 3, 4, 2, 8, 4, 2,
+	};
+	static const struct silence_rule silence = {
+		300000, 2, 3, 60000, 3600000, 5, 20, 6, 20, 3, 300000, 60000, 1000, 5, 2000,
+	};   /* methodology 10 */
 	struct collector_config config;
 	struct buf faults = { 0 };
 	struct err err = { 0 };
@@ -39,8 +47,18 @@ static void test_sample_loads_with_the_defaults(void **state)
 	assert_string_equal(config.database, "/var/lib/plumbline/collector.db");
 	assert_string_equal(config.time_zone, "UTC");
 	assert_memory_equal(&config.decision, &rule, sizeof rule);
+	assert_memory_equal(&config.capacity_decision, &capacity, sizeof capacity);
+	assert_memory_equal(&config.guard, (&(struct guard_rule){ 5, 20, 2, 1, 2, INT64_C(2419200000), 80, 604800000 }),
+			    sizeof config.guard);
+	assert_int_equal(config.incident_good_percent, 80);
+	assert_int_equal(collector_config_cell_ms(&config), 900000);
+	assert_memory_equal(&config.silence, &silence, sizeof silence);
 	assert_int_equal(config.report_ms, 300000);
 	assert_int_equal(config.keep_reports_ms, INT64_C(3024000000));
+	assert_int_equal(config.keep_measurements_ms, INT64_C(15552000000));
+	assert_int_equal(config.keep_hourly_ms, INT64_C(63072000000));
+	assert_int_equal(config.keep_daily_ms, INT64_C(315360000000));
+	assert_int_equal(config.keep_events_ms, INT64_C(7776000000));
 	assert_int_equal(config.max_connections, 16384);
 	assert_int_equal(config.max_body_bytes, 1048576);
 	assert_int_equal(config.log_level, LOG_INFO);
@@ -75,7 +93,7 @@ static void test_reads_all_of_it(void **state)
 		"  - {name: plain, layer: ethernet}\n"
 		"decision: {open_bad: 1, open_of: 1, open_span: 0s, open_within: 1s, close_not_good: 0, close_of: 1,\n"
 		"           reopen_within: 1s, suspect_bad: 1, suspect_of: 1}\n"
-		"schedule: {report: 1s}\nkeep_reports: 1d\nmax_connections: 10\nmax_body: 64KiB\n";
+		"schedule: {report: 1s}\nsilence: {ticket_after: 5s, guard_deviations: 100, check_url: 'https://c:1'}\nkeep_reports: 1d\nmax_connections: 10\nmax_body: 64KiB\n";
 	struct collector_config config;
 	struct buf faults = { 0 };
 	const struct served_file *files;
@@ -99,6 +117,9 @@ static void test_reads_all_of_it(void **state)
 	assert_int_equal(plans[1].interval_ms, 900000);
 	assert_int_equal(config.decision.open_span_ms, 0);
 	assert_int_equal(config.decision.close_not_good, 0);
+	assert_int_equal(config.silence.report_ms, 1000);
+	assert_int_equal(config.silence.ticket_after_ms, 5000);
+	assert_string_equal(config.check_url, "https://c:1");
 	collector_config_free(&config);
 	buf_free(&faults);
 }
@@ -132,11 +153,18 @@ static const struct {
 	{ "decision: {open_span: 7h}\n", ":1:23: open_span: must not exceed open_within, lower it" },
 	{ "decision: {close_not_good: 25}\n", ":1:28: close_not_good: must not exceed close_of, lower it" },
 	{ "decision: {suspect_bad: 5}\n", ":1:25: suspect_bad: must not exceed suspect_of, lower it" },
+	{ "decision: {blind_bad: 17}\n", ":1:23: blind_bad: must not exceed blind_of, lower it" },
+	{ "capacity_decision: {evening_to: 18h}\n", ":1:20: evening_from: must not exceed evening_to, lower it" },
 	{ "decision: {open_bad: 0}\n", ":1:22: open_bad: out of range, must lie between 1 and 1000" },
+	{ "silence: {guard_left_percent: 100}\n", ":1:31: guard_left_percent: out of range, must lie between 0 and 99" },
 	{ "service_plans:\n- {name: a, interval: 1500ms}\n", ":2:23: interval: must be whole seconds, write 2s or 15m" },
 	{ "schedule: {report: 2500ms}\n", ":1:20: report: must be whole seconds, write 2s or 5m" },
 	{ "reference_files:\n- {name: a, leg: hub, url: 'http://a/', size: 1001GB, sha256: " DIGEST "}\n",
 	  ":2:47: size: out of range, must lie between 1 B and 1000 GB" },
+	{ "keep_measurements: 39d\n", ":1:20: keep_measurements: out of range, must lie between 40 d and 3650 d" },
+	{ "keep_measurements: 90d\nkeep_hourly: 80d\n", ":1:20: keep_measurements: must not exceed keep_hourly, lower it" },
+	{ "keep_hourly: 90d\n", ":1:1: keep_measurements: must not exceed keep_hourly, lower it" },
+	{ "keep_daily: 90d\nkeep_hourly: 500d\n", ":2:14: keep_hourly: must not exceed keep_daily, lower it" },
 	{ "max_body: 65MiB\n", ":1:11: max_body: out of range, must lie between 1.02 kB and 67.1 MB" },
 };
 

@@ -12,14 +12,16 @@
 
 static const char least[] =
 	"{\"leg\":\"hub\",\"kind\":\"reference\",\"trigger\":\"schedule\",\"file\":\"hub\",\"started_ms\":0,\"boottime_us\":0,\"duration_us\":0,"
-	"\"bytes\":0,\"judgement\":\"failed\"}";
+	"\"bytes\":0,\"cross\":\"unknown\",\"judgement\":\"failed\"}";
 static const char most[] =
 	"{\"leg\":\"local\",\"kind\":\"capacity\",\"trigger\":\"order\",\"file\":\"local\",\"order\":\"o-1\",\"cell_ms\":1700000000000,"
 	"\"started_ms\":1700000000001,\"boottime_us\":2,\"duration_us\":3,\"bytes\":1048576,\"rate_body_bps\":4,"
 	"\"rate_user_bps\":5,\"rate_steady_bps\":6,\"rate_max1s_bps\":14,\"steady_from_us\":15,\"steady_us\":16,\"throughput_bps\":7,\"threshold_bps\":240000,\"dns_us\":8,\"connect_us\":9,"
 	"\"tls_us\":10,\"first_byte_us\":11,\"http_status\":200,\"peer\":\"192.0.2.1:80\",\"interface\":\"eth0\","
-	"\"sha256_ok\":true,\"cross_rx_bps\":12,\"cross_tx_bps\":13,\"lower_bound\":false,\"family\":6,"
-	"\"connections\":4,\"bytes_spent\":17,\"link_bps\":18,\"cpu_percent\":19,\"trace\":\"a 0 zz\",\"tcp\":\"rtt=5\","
+	"\"sha256_ok\":true,\"cross_rx_bps\":12,\"cross_tx_bps\":13,\"cross\":\"measured\",\"lower_bound\":false,\"family\":6,"
+	"\"connections\":4,\"bytes_spent\":17,\"link_bps\":18,\"cpu_percent\":19,\"rtt_us\":20,\"idle_p50_us\":21,"
+	"\"loaded_p50_us\":22,\"loaded_p95_us\":23,\"loaded_increase_us\":24,\"loaded_http_p50_us\":25,\"loaded_way\":\"tcp\","
+	"\"loaded_sent\":26,\"loaded_lost\":27,\"trace\":\"a 0 zz\",\"tcp\":\"rtt=5\","
 	"\"judgement\":\"bad\","
 	"\"reason\":\"contended\"}";
 
@@ -72,6 +74,9 @@ static void test_init_is_all_absent(void **state)
 	assert_int_equal(made.sha256_ok, JSON_ABSENT);
 	assert_int_equal(made.lower_bound, JSON_ABSENT);
 	assert_int_equal(made.threshold_bps, JSON_ABSENT);
+	assert_int_equal(made.cross, CROSS_UNKNOWN);
+	assert_int_equal(made.idle_p50_us, JSON_ABSENT);
+	assert_int_equal(made.loaded_sent, JSON_ABSENT);
 	assert_string_equal(made.peer, "");
 	assert_int_equal(made.reason, REASON_NONE);
 }
@@ -92,6 +97,7 @@ static void test_refuses(void **state)
 		{ "interface", "\"a-name-too-long0\"", "interface: must be at most 15 bytes, without NUL" },
 		{ "judgement", "\"fine\"",
 		  "judgement: must be one of: good, marginal, bad, unresolved, invalid, failed, skipped" },
+		{ "loaded_way", "\"dove\"", "loaded_way: must be one of: icmp, tcp" },
 		{ "file", "null", "file: is missing" },
 	};
 

@@ -3,11 +3,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agent/base/json.h"
 #include "agent/base/log.h"
+#include "tests/unit/agent/scratch.h"
 #include "tests/unit/agent/scripted_server.h"
 
 #define HEAD(length)  "HTTP/1.1 200 OK\nContent-Length: " #length "\nPlumbline-Nonce: {nonce}\n"
@@ -25,6 +29,7 @@ struct run {
 	struct measurement record;
 	int dones;
 	bool aborts;
+	const char *sys;        /* NULL: no card says its speed */
 };
 
 static struct instant read_clock(void *context)
@@ -76,8 +81,9 @@ static void run_probe(struct run *run, struct script script, struct probe_reques
 	request.threshold_bps = request.threshold_bps ? request.threshold_bps : PROMISE;
 	request.cell_ms = JSON_ABSENT;
 	run->probe = capacity_probe_start(run->fetch, &clock, &random,
-					  &(struct capacity_request){ .probe = request, .bytes_allowed = INT64_MAX }, on_progress,
-					  on_done, run);
+					  &(struct capacity_request){ .probe = request, .bytes_allowed = INT64_MAX,
+								      .carrier = "eth0", .sys = run->sys ? run->sys : "/nosuch" },
+					  on_progress, on_done, run);
 	assert_int_equal(uv_run(&run->loop, UV_RUN_DEFAULT), 0);
 	assert_int_equal(uv_loop_close(&run->loop), 0);
 }
@@ -158,6 +164,45 @@ static void test_a_fast_promise_takes_four(void **state)
 	assert_int_equal(run.record.reason, REASON_TOO_SHORT);
 }
 
+static void write_speed(struct scratch *sys, const char *mbps)
+{
+	FILE *file = fopen(scratch_file(sys, "eth0/speed"), "w");
+
+	assert_non_null(file);
+	fputs(mbps, file);
+	fclose(file);
+}
+
+/* S8: 5 Mbit/s need a card of 6. */
+static void test_a_card_that_is_too_slow_costs_nothing(void **state)
+{
+	struct run slow = { 0 }, enough = { 0 };
+	struct scratch sys;
+
+	(void)state;
+	scratch_make(&sys);
+	mkdir(scratch_file(&sys, "eth0"), 0700);
+	mkdir(scratch_file(&sys, "eth0/device"), 0700);
+	slow.sys = enough.sys = sys.path;
+	write_speed(&sys, "5");
+	run_probe(&slow, cases[0].script, (struct probe_request){ .leg = LEG_HUB });
+	assert_int_equal(slow.dones, 1);
+	assert_int_equal(slow.server.requests, 0);
+	assert_int_equal(slow.record.judgement, JUDGED_INVALID);
+	assert_int_equal(slow.record.reason, REASON_ENV);
+	assert_int_equal(slow.record.link_bps, 5000000);
+	assert_string_equal(slow.record.interface, "eth0");
+	assert_int_equal(slow.record.bytes, 0);
+
+	write_speed(&sys, "6");
+	run_probe(&enough, cases[0].script, (struct probe_request){ .leg = LEG_HUB });
+	assert_int_equal(enough.record.judgement, JUDGED_GOOD);
+	unlink(scratch_file(&sys, "eth0/speed"));
+	rmdir(scratch_file(&sys, "eth0/device"));
+	rmdir(scratch_file(&sys, "eth0"));
+	rmdir(sys.path);
+}
+
 static void test_aborted_under_way(void **state)
 {
 	struct run run = { .aborts = true };
@@ -173,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_judgements),
 		cmocka_unit_test(test_the_record_of_a_good_one),
 		cmocka_unit_test(test_a_fast_promise_takes_four),
+		cmocka_unit_test(test_a_card_that_is_too_slow_costs_nothing),
 		cmocka_unit_test(test_aborted_under_way),
 	};
 

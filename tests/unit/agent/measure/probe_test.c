@@ -92,6 +92,7 @@ static void run_probe(struct run *run, struct script script, struct probe_reques
 	if (!request.url)
 		request.url = run->server.url;
 	request.file_name = "ref";
+	request.server_busy = (struct busy_limits){ 70, 85 };
 	if (request.sha256 && !*request.sha256)
 		request.sha256 = sha256;
 	run->probe = probe_start(run->fetch, &clock, &random, &request, on_progress, on_done, run);
@@ -211,8 +212,20 @@ static void test_the_full_record(void **state)
 	assert_memory_equal(record->peer, "127.0.0.1:", 10);
 	assert_string_equal(record->interface, "lo");
 	assert_true(record->cross_rx_bps >= 0 && record->cross_tx_bps >= 0);
+	assert_int_equal(record->cross, CROSS_MEASURED);
 	assert_int_equal(record->lower_bound, 0);
 	assert_can_be_reported(record);
+}
+
+/* K3: the figures stand, and say that they are a part. */
+static void test_one_machine_among_several(void **state)
+{
+	struct run run = { 0 };
+
+	(void)state;
+	run_probe(&run, (struct script){ .head = OK, .body_bytes = MIB }, (struct probe_request){ .sees_part = true });
+	assert_true(run.record.cross_rx_bps >= 0);
+	assert_int_equal(run.record.cross, CROSS_UNKNOWN);
 }
 
 static void test_a_failed_probe_has_no_rate(void **state)
@@ -308,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_judged_records),
 		cmocka_unit_test(test_the_full_record),
+		cmocka_unit_test(test_one_machine_among_several),
 		cmocka_unit_test(test_a_failed_probe_has_no_rate),
 		cmocka_unit_test(test_a_probe_that_was_not_started_can_be_reported),
 		cmocka_unit_test(test_the_nonce_goes_into_the_query),

@@ -62,6 +62,8 @@ static void test_learns_sizes(void **state)
 	assert_int_equal(run.dones, 1);
 	assert_int_equal(run.answers[0].size_bytes, 67108864);
 	assert_true(run.answers[0].has_ipv4 && !run.answers[0].has_ipv6);
+	assert_string_equal(run.answers[0].interface, "lo");
+	assert_string_equal(run.answers[1].interface, "");
 	assert_int_equal(run.answers[1].size_bytes, 0);   /* nobody listens there */
 	assert_false(run.answers[1].has_ipv4 || run.answers[1].has_ipv6);
 	assert_int_equal(run.answers[2].size_bytes, 67108864);

@@ -49,7 +49,7 @@ static void open_uplink(struct world *world, int64_t first_wait_ms)
 {
 	struct uplink_options options = {
 		.loop = &world->loop, .fetch = world->fetch, .clock = { .read = read_clock }, .random = world->random,
-		.spool = world->spool, .identity = &world->identity, .collector_url = world->server->url,
+		.spool = world->spool, .identity = &world->identity, .boot = "boot-1", .collector_url = world->server->url,
 		.backoff = { .first_ms = first_wait_ms, .longest_ms = first_wait_ms }, .reported = on_reported, .arg = world,
 	};
 	struct err err;
@@ -201,6 +201,7 @@ static void test_a_report_is_signed_and_whole(void **state)
 	assert_string_equal(json_string_value(json_object_get(report, "spool")), state_of(world).uuid);
 	assert_int_equal(json_integer_value(json_object_get(report, "sent_ms")), NOW_MS);
 	assert_int_equal(json_integer_value(json_object_get(report, "sent_boottime_us")), 5000000);
+	assert_string_equal(json_string_value(json_object_get(report, "boot")), "boot-1");
 	json_decref(report);
 	expect_report(world, 0, 40, 1, 2);
 }

@@ -375,6 +375,54 @@ static void test_an_interruption_on_loopback(void **state)
 	close_world(&world);
 }
 
+static bool is_cause_http(const struct watch *watch)
+{
+	json_t *status = watch_status(watch);
+	const char *cause = json_string_value(json_object_get(status, "cause"));
+	bool is_http = cause && !strcmp(cause, "http");
+
+	json_decref(status);
+	return is_http;
+}
+
+/* T10: with an hour between attempts only sweeps look, and only a failed transfer starts one. */
+static void test_a_failed_transfer_starts_a_sweep(void **state)
+{
+	struct watch_rule rule = fast_rule();
+	struct world world = open_world();
+	struct server server;
+
+	(void)state;
+	if (!net_is_own)
+		skip();
+	for (int level = 0; level < LEVEL_COUNT; level++)
+		rule.reach.every_ms[level] = 3600000;
+	start(&world, clock_system(), &rule);
+	server_open(&server, &world.loop, (struct script){ .head = "HTTP/1.1 200 OK\nContent-Length: 0\n" });
+	watch_set_url(world.watch, LEVEL_LOCAL, server.url);
+	watch_set_url(world.watch, LEVEL_HUB, server.url);
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+	while (!all_up(world.watch)) {
+		watch_transfer_failed(world.watch, LEG_HUB, REASON_CONNECT);
+		uv_run(&world.loop, UV_RUN_ONCE);
+	}
+	watch_transfer_failed(world.watch, LEG_LOCAL, REASON_ALTERED);   /* an answer */
+	assert_true(all_up(world.watch));
+
+	server.script.head = "HTTP/1.1 500 Broken\nContent-Length: 0\n";
+	watch_transfer_failed(world.watch, LEG_LOCAL, REASON_HTTP_STATUS);
+	wait_until(&world, is_cause_http);
+	server.script.head = "HTTP/1.1 200 OK\nContent-Length: 0\n";
+	wait_until(&world, all_up);
+
+	watch_close(world.watch);
+	server_close(&server);
+	fetch_close(world.fetch, NULL, NULL);
+	uv_run(&world.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&world.loop), 0);
+	close_world(&world);
+}
+
 /* A target that answers no ICMP is tried by TCP. */
 static bool hub_is_up_by_tcp(const struct watch *watch)
 {
@@ -435,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_a_second_start_says_nothing_twice),
 		cmocka_unit_test(test_suspend_and_clock_step_while_watching),
 		cmocka_unit_test(test_an_interruption_on_loopback),
+		cmocka_unit_test(test_a_failed_transfer_starts_a_sweep),
 		cmocka_unit_test(test_a_target_deaf_to_icmp_is_tried_by_tcp),
 		cmocka_unit_test(test_another_host_is_another_target),
 	};

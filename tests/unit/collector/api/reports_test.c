@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -39,7 +40,7 @@ static void test_good_events_are_kept_and_bad_ones_rejected(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(read_text(HEAD "{\"seq\":4," MEASURED "},{\"seq\":7,\"type\":\"alive\"},{\"seq\":8,\"type\":\"nonsense\"},"
+	assert_int_equal(read_text(HEAD "{\"seq\":4," MEASURED "},{\"seq\":7,\"type\":\"latency\"},{\"seq\":8,\"type\":\"nonsense\"},"
 				   "{\"seq\":9,\"type\":\"measurement\",\"leg\":\"moon\"},{\"seq\":10},"
 				   "{\"seq\":11,\"type\":\"boot\",\"boot\":5}" TAIL, &report, &body, NULL, &err), 0);
 	assert_int_equal(report.generation, 3);
@@ -48,13 +49,56 @@ static void test_good_events_are_kept_and_bad_ones_rejected(void **state)
 	assert_true(report.events[0].is_measurement);
 	assert_int_equal(report.events[0].measurement.bytes, 3);
 	assert_int_equal(report.events[1].seq, 7);
-	assert_string_equal(report.events[1].type, "alive");
+	assert_string_equal(json_string_value(json_object_get(report.events[1].object, "type")), "latency");
+	assert_string_equal(report.events[0].boot, "b");
+	assert_string_equal(report.events[1].boot, "");
 	assert_int_equal(json_array_size(report.rejected), 4);
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(report.rejected, 1), "seq")), 9);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(report.rejected, 1), "detail")),
 			    "leg: must be one of: local, hub");
 	report_close(&report);
 	json_decref(body);
+}
+
+static void test_an_outage_must_make_sense(void **state)
+{
+	static const struct {
+		const char *event, *want;   /* NULL: it is taken */
+	} cases[] = {
+		{ "\"type\":\"outage\",\"started_ms\":5,\"ended_ms\":9,\"shortest_ms\":3,\"longest_ms\":6,\"cause\":\"access\"", NULL },
+		{ "\"type\":\"outage\",\"started_ms\":5,\"cause\":\"local-server\"", NULL },
+		{ "\"type\":\"outage\",\"ended_ms\":9,\"cause\":\"access\"", "started_ms: is missing" },
+		{ "\"type\":\"outage\",\"started_ms\":5,\"ended_ms\":9", "cause: is missing" },
+		{ "\"type\":\"outage\",\"started_ms\":5,\"ended_ms\":4,\"cause\":\"access\"",
+		  "ended_ms: must not lie before started_ms" },
+		{ "\"type\":\"outage\",\"started_ms\":5,\"shortest_ms\":3,\"longest_ms\":2,\"cause\":\"power\"",
+		  "longest_ms: must not be less than shortest_ms" },
+		{ "\"type\":\"outage\",\"started_ms\":5,\"cause\":\"moon\"", "cause: must be one of: carrier, gateway, access, "
+		  "local-server, upstream, dns, http, power, shutdown, suspend, agent, report, clock" },
+		{ "\"type\":\"alive\",\"started_ms\":5,\"ended_ms\":5", NULL },
+		{ "\"type\":\"alive\",\"started_ms\":5", "ended_ms: is missing" },
+		{ "\"type\":\"alive\",\"started_ms\":5,\"ended_ms\":4", "ended_ms: must not lie before started_ms" },
+		{ "\"type\":\"alive\",\"started_ms\":\"5\",\"ended_ms\":6", "started_ms: must be an integer" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char text[512];
+		struct report report;
+		json_t *body;
+		const char *detail;
+		struct err err;
+
+		snprintf(text, sizeof text, HEAD "{\"seq\":1,%s}" TAIL, cases[i].event);
+		assert_int_equal(read_text(text, &report, &body, NULL, &err), 0);
+		detail = json_string_value(json_object_get(json_array_get(report.rejected, 0), "detail"));
+		if (cases[i].want)
+			assert_string_equal(detail ? detail : "taken", cases[i].want);
+		else
+			assert_string_equal(detail ? detail : "taken", "taken");
+		report_close(&report);
+		json_decref(body);
+	}
 }
 
 static void test_a_number_past_the_last_harms_only_its_event(void **state)
@@ -64,8 +108,8 @@ static void test_a_number_past_the_last_harms_only_its_event(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(read_text(HEAD "{\"seq\":9223372036854775806,\"type\":\"alive\"},"
-				   "{\"seq\":9223372036854775807,\"type\":\"alive\"}" TAIL, &report, &body, NULL, &err), 0);
+	assert_int_equal(read_text(HEAD "{\"seq\":9223372036854775806,\"type\":\"latency\"},"
+				   "{\"seq\":9223372036854775807,\"type\":\"latency\"}" TAIL, &report, &body, NULL, &err), 0);
 	assert_int_equal(report.event_count, 1);
 	assert_int_equal(report.events[0].seq, SEQ_MAX);
 	assert_int_equal(report.acked_seq, INT64_MAX);
@@ -138,11 +182,11 @@ static void test_too_many_events_are_too_large(void **state)
 
 	(void)state;
 	for (int i = 1; i <= REPORT_EVENTS_MAX; i++)
-		json_array_append_new(events, json_pack("{s:i, s:s}", "seq", i, "type", "alive"));
+		json_array_append_new(events, json_pack("{s:i, s:s}", "seq", i, "type", "latency"));
 	assert_int_equal(report_read(body, &report, NULL, &err), 0);
 	assert_int_equal(report.event_count, REPORT_EVENTS_MAX);
 	report_close(&report);
-	json_array_append_new(events, json_pack("{s:i, s:s}", "seq", REPORT_EVENTS_MAX + 1, "type", "alive"));
+	json_array_append_new(events, json_pack("{s:i, s:s}", "seq", REPORT_EVENTS_MAX + 1, "type", "latency"));
 	assert_int_equal(report_read(body, &report, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_TOO_LARGE);
 	json_decref(events);
@@ -154,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_generations),
 		cmocka_unit_test(test_good_events_are_kept_and_bad_ones_rejected),
+		cmocka_unit_test(test_an_outage_must_make_sense),
 		cmocka_unit_test(test_a_number_past_the_last_harms_only_its_event),
 		cmocka_unit_test(test_report_without_events_is_a_sign_of_life),
 		cmocka_unit_test(test_reports_that_cannot_be_read),

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <ctype.h>
 #include <string.h>
 
 #include "collector/decide/defect.h"
@@ -16,14 +17,19 @@
 #define START_MS  (20000 * DAY_MS)   /* some midnight */
 #define MOST      1200
 
+struct zone {
+	int64_t offset_s;
+};
+
 static const struct decision_rule rule = {
-	.open_bad = 8, .open_of = 12, .open_span_ms = 90 * MINUTE_MS, .open_within_ms = 6 * HOUR_MS, .contended_percent = 50,
+	.open_bad = 8, .open_of = 12, .blind_bad = 10, .blind_of = 16, .open_span_ms = 90 * MINUTE_MS, .open_within_ms = 6 * HOUR_MS, .contended_percent = 50,
 	.close_not_good = 2, .close_of = 24, .band_not_good = 8, .band_of = 96, .band_ms = 6 * HOUR_MS,
 	.band_share_percent = 70, .band_span_ms = DAY_MS, .reopen_within_ms = 72 * HOUR_MS, .suspect_bad = 3, .suspect_of = 4,
 };
+static const struct defect_terms terms = { .rule = &rule, .interval_ms = CELL_MS };
 
-/* One letter a sample, one cell apart: g good, m marginal, b bad, c bad and contended; a space is a cell without a valid
- * sample. Returns how many. */
+/* One letter a sample, one cell apart: g good, m marginal, b bad, c bad and contended; a capital when nobody knows the client's
+ * own traffic; a space is a cell without a valid sample. Returns how many. */
 static int draw(const char *text, int64_t from_ms, int64_t cell_ms, struct sample *ret_samples)
 {
 	int count = 0;
@@ -34,7 +40,8 @@ static int draw(const char *text, int64_t from_ms, int64_t cell_ms, struct sampl
 		if (text[cell] == ' ')
 			continue;
 		*sample = (struct sample){ .started_ms = from_ms + cell * cell_ms, .seq = cell, .throughput_bps = 1000 };
-		sample->judgement = text[cell] == 'g' ? JUDGED_GOOD : text[cell] == 'm' ? JUDGED_MARGINAL : JUDGED_BAD;
+		sample->is_blind = isupper((unsigned char)text[cell]);
+		sample->judgement = strchr("gG", text[cell]) ? JUDGED_GOOD : text[cell] == 'm' ? JUDGED_MARGINAL : JUDGED_BAD;
 		sample->reason = text[cell] == 'c' ? REASON_CONTENDED : REASON_NONE;
 		count++;
 	}
@@ -89,6 +96,11 @@ static const struct {
 	{ "interval of an hour, probed faster",    "bbbbbbbb",                  CELL_MS, HOUR_MS, false },
 	{ "half of the bad ones contended",        "ggggcbcbcbcb",              CELL_MS, CELL_MS, true },
 	{ "more than half contended: undecidable", "ggggcbcbcccb",              CELL_MS, CELL_MS, false },
+	{ "own traffic unknown: nine of sixteen",   "GGGGGGGBBBBBBBBB",          CELL_MS, CELL_MS, false },
+	{ "own traffic unknown: ten of sixteen",    "GGGGGGBBBBBBBBBB",          CELL_MS, CELL_MS, true },
+	{ "own traffic unknown: ten on a young line", "BBBBBBBBBB",              CELL_MS, CELL_MS, true },
+	{ "own traffic known of half of the twelve", "GGGGGGbbbbbbBB",           CELL_MS, CELL_MS, true },
+	{ "own traffic known of less than half",    "GGGGGGBbbbbbBB",            CELL_MS, CELL_MS, false },
 };
 
 static void test_defect(void **state)
@@ -143,8 +155,9 @@ static void test_daily(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof dailies / sizeof dailies[0]; i++) {
 		int count = draw_days(dailies[i].days, dailies[i].from_hour, dailies[i].to_hour, samples);
+		struct defect_hours hours = defect_hours_of(samples, count, dailies[i].from_ms);
 
-		if (defect_is_daily(&rule, samples, count, dailies[i].from_ms) != dailies[i].want)
+		if (defect_is_daily(&rule, &hours) != dailies[i].want)
 			fail_msg("%s", dailies[i].name);
 	}
 }
@@ -158,7 +171,7 @@ static void walk(struct defect_state *state, const struct sample *samples, int f
 
 	*ret_moves = '\0';
 	for (int i = from; i < count; i++) {
-		enum defect_move move = defect_step(&rule, CELL_MS, state, false, samples, i + 1, &window);
+		enum defect_move move = defect_step(&terms, state, false, samples, i + 1, &window);
 
 		if (move != MOVE_NONE)
 			ret_moves += sprintf(ret_moves, "%c%d/%d ", letters[move], i, window);
@@ -283,8 +296,8 @@ static void test_closed(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct defect_state defect = { PHASE_CLOSED, START_MS - 200 * HOUR_MS, START_MS - 199 * HOUR_MS, JSON_ABSENT,
-					       rows[i].proven_ms, rows[i].closed_ms };
-		enum defect_move got = defect_step(&rule, CELL_MS, &defect, false, samples, count, &window);
+					       rows[i].proven_ms, rows[i].closed_ms, { .bad = 0 } };
+		enum defect_move got = defect_step(&terms, &defect, false, samples, count, &window);
 
 		if (got != rows[i].want)
 			fail_msg("%s: %d", rows[i].name, (int)got);
@@ -296,6 +309,103 @@ static void test_closed(void **state)
 	}
 }
 
+/* The state goes on counting what it was handed of the defect, so that samples need not be kept to know its time of day. */
+static void test_hours(void **state)
+{
+	struct sample samples[MOST];
+	struct defect_state defect = defect_state_none;
+	struct defect_hours want;
+	char moves[1000];
+	int count = draw_days(5, 19, 23, samples);
+
+	(void)state;
+	walk(&defect, samples, 0, count, moves);
+	want = defect_hours_of(samples, count, defect.from_ms);
+	assert_int_equal(want.bad, 5 * 16);
+	assert_memory_equal(&defect.hours, &want, sizeof want);
+}
+
+static int64_t offset_of(const struct zone *zone, int64_t utc_ms)
+{
+	assert_true(utc_ms >= START_MS);
+	return zone->offset_s;
+}
+
+/* Capacity probes, eight hours apart from midnight UTC on: bad ones, then good ones. */
+static void test_evening(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t offset_s, from_h, to_h;
+		const char *want;
+	} rows[] = {
+		{ "any time of day",                         0, 0, 0, "o2/3 p5/3 " },
+		{ "16 h UTC is evening three hours east",    3 * 3600, 19, 23, "o2/3 p5/3 " },
+		{ "no probe is made in the evening of UTC",  0, 19, 23, "o2/3 " },
+		{ "0 h UTC is evening two hours west",       -2 * 3600, 19, 23, "o2/3 p5/3 " },
+		{ "to is not part of it",                    -3600, 19, 23, "o2/3 " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct decision_rule capacity = rule;
+		struct zone zone = { rows[i].offset_s };
+		struct defect_terms evening = { &capacity, RULE_INTERVAL_MS, offset_of, &zone };
+		struct defect_state defect = defect_state_none;
+		struct sample samples[MOST];
+		int count = draw("bbbggggggg", START_MS, 8 * HOUR_MS, samples), window;
+		char moves[100] = "";
+
+		capacity.open_bad = 3;
+		capacity.open_of = 4;
+		capacity.open_within_ms = 7 * DAY_MS;
+		capacity.close_not_good = capacity.band_not_good = 0;
+		capacity.close_of = capacity.band_of = 3;
+		capacity.evening_from_ms = rows[i].from_h * HOUR_MS;
+		capacity.evening_to_ms = rows[i].to_h * HOUR_MS;
+		for (int k = 0; k < count; k++) {
+			enum defect_move move = defect_step(&evening, &defect, false, samples, k + 1, &window);
+
+			if (move != MOVE_NONE)
+				sprintf(moves + strlen(moves), "%c%d/%d ", move == MOVE_OPEN ? 'o' : 'p', k, window);
+		}
+		if (strcmp(moves, rows[i].want))
+			fail_msg("%s: %s", rows[i].name, moves);
+	}
+}
+
+static void test_mark(void **state)
+{
+	static const struct {
+		const char *name;
+		enum defect_phase phase, want;
+		enum mark_kind kind;
+		int64_t at_ms;
+	} rows[] = {
+		{ "fixed",                                PHASE_OPEN,   PHASE_FIXED,  MARK_FIXED,  300 },
+		{ "fixed once more",                      PHASE_FIXED,  PHASE_FIXED,  MARK_FIXED,  300 },
+		{ "the same claim again after a return",  PHASE_OPEN,   PHASE_OPEN,   MARK_FIXED,  200 },
+		{ "said before this opening",             PHASE_OPEN,   PHASE_OPEN,   MARK_FIXED,  100 },
+		{ "a claim of what is proven already",    PHASE_PROVEN, PHASE_PROVEN, MARK_FIXED,  300 },
+		{ "a claim of what is not there",         PHASE_NONE,   PHASE_NONE,   MARK_FIXED,  300 },
+		{ "closed after the proof",               PHASE_PROVEN, PHASE_CLOSED, MARK_CLOSED, 300 },
+		{ "closed without one",                   PHASE_OPEN,   PHASE_CLOSED, MARK_CLOSED, 300 },
+		{ "closed as it is said to be fixed",     PHASE_FIXED,  PHASE_CLOSED, MARK_CLOSED, 200 },
+		{ "closed before it was re-opened",       PHASE_OPEN,   PHASE_OPEN,   MARK_CLOSED, 100 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct defect_state defect = { rows[i].phase, 50, 100, 200, JSON_ABSENT, JSON_ABSENT, { 0 } };
+
+		defect_mark(&defect, rows[i].kind, rows[i].at_ms);
+		if (defect.phase != rows[i].want)
+			fail_msg("%s: %d", rows[i].name, (int)defect.phase);
+		if (defect.phase == PHASE_CLOSED)
+			assert_int_equal(defect.closed_ms, rows[i].at_ms);
+	}
+}
+
 static void test_held(void **state)
 {
 	struct sample samples[MOST];
@@ -303,9 +413,9 @@ static void test_held(void **state)
 	int count = draw(B8, START_MS, CELL_MS, samples), window = 0;
 
 	(void)state;
-	assert_int_equal(defect_step(&rule, CELL_MS, &defect, true, samples, count, &window), MOVE_NONE);
+	assert_int_equal(defect_step(&terms, &defect, true, samples, count, &window), MOVE_NONE);
 	assert_int_equal(defect.phase, PHASE_NONE);
-	assert_int_equal(defect_step(&rule, CELL_MS, &defect, false, samples, count, &window), MOVE_OPEN);
+	assert_int_equal(defect_step(&terms, &defect, false, samples, count, &window), MOVE_OPEN);
 }
 
 static void test_local(void **state)
@@ -317,15 +427,15 @@ static void test_local(void **state)
 		int64_t after_ms;   /* of the hub's sample after the local leg's newest */
 		bool want;
 	} rows[] = {
-		{ "nothing known of the local leg", "", { PHASE_NONE, -1, -1, -1, -1, -1 }, MINUTE_MS, false },
-		{ "local leg good", G12, { PHASE_NONE, -1, -1, -1, -1, -1 }, MINUTE_MS, false },
-		{ "local leg suspect", "gggbbb", { PHASE_NONE, -1, -1, -1, -1, -1 }, MINUTE_MS, true },
-		{ "suspect, but six hours ago", "gggbbb", { PHASE_NONE, -1, -1, -1, -1, -1 }, 6 * HOUR_MS + 1, false },
-		{ "local defect open", B8 "gggg", { PHASE_OPEN, 0, START_MS, -1, -1, -1 }, MINUTE_MS, true },
-		{ "a repair is claimed only", B8 "gggg", { PHASE_FIXED, 0, START_MS, START_MS + 1, -1, -1 }, MINUTE_MS, true },
-		{ "proven before", B8 G24, { PHASE_PROVEN, 0, START_MS, -1, START_MS + HOUR_MS, -1 }, MINUTE_MS, false },
-		{ "proven since", G12, { PHASE_PROVEN, 0, START_MS, -1, START_MS + DAY_MS, -1 }, MINUTE_MS, true },
-		{ "opened since", G12, { PHASE_OPEN, 0, START_MS + DAY_MS, -1, -1, -1 }, MINUTE_MS, false },
+		{ "nothing known of the local leg", "", { PHASE_NONE, -1, -1, -1, -1, -1, { 0 } }, MINUTE_MS, false },
+		{ "local leg good", G12, { PHASE_NONE, -1, -1, -1, -1, -1, { 0 } }, MINUTE_MS, false },
+		{ "local leg suspect", "gggbbb", { PHASE_NONE, -1, -1, -1, -1, -1, { 0 } }, MINUTE_MS, true },
+		{ "suspect, but six hours ago", "gggbbb", { PHASE_NONE, -1, -1, -1, -1, -1, { 0 } }, 6 * HOUR_MS + 1, false },
+		{ "local defect open", B8 "gggg", { PHASE_OPEN, 0, START_MS, -1, -1, -1, { 0 } }, MINUTE_MS, true },
+		{ "a repair is claimed only", B8 "gggg", { PHASE_FIXED, 0, START_MS, START_MS + 1, -1, -1, { 0 } }, MINUTE_MS, true },
+		{ "proven before", B8 G24, { PHASE_PROVEN, 0, START_MS, -1, START_MS + HOUR_MS, -1, { 0 } }, MINUTE_MS, false },
+		{ "proven since", G12, { PHASE_PROVEN, 0, START_MS, -1, START_MS + DAY_MS, -1, { 0 } }, MINUTE_MS, true },
+		{ "opened since", G12, { PHASE_OPEN, 0, START_MS + DAY_MS, -1, -1, -1, { 0 } }, MINUTE_MS, false },
 	};
 
 	(void)state;
@@ -349,6 +459,9 @@ int main(void)
 		cmocka_unit_test(test_fixed),
 		cmocka_unit_test(test_fixed_starts_the_proof_anew),
 		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_hours),
+		cmocka_unit_test(test_evening),
+		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_local),
 	};

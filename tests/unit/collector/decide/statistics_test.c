@@ -13,14 +13,14 @@ static const struct {
 	int count;
 	struct statistics want;
 } cases[] = {
-	{ "one value is everything",       { 7 }, 1, { 7, 7, 7, 7 } },
-	{ "of two the median is the lower", { 9, 1 }, 2, { 1, 1, 1, 1 } },
-	{ "of three the middle one",       { 9, 1, 5 }, 3, { 5, 1, 1, 1 } },
-	{ "ten: p10 is the first",         { 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 }, 10, { 5, 1, 1, 1 } },
-	{ "eleven: p10 is the second",     { 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 }, 11, { 6, 2, 1, 1 } },
-	{ "21: p5 is the second",          { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21 }, 21,
-	  { 11, 3, 2, 1 } },
-	{ "beyond 32 bits",                { INT64_C(1) << 40, (INT64_C(1) << 40) + 1, 0 }, 3, { INT64_C(1) << 40, 0, 0, 0 } },
+	{ "one value is everything",       { 7 }, 1, { 7, 7, 7, 7, 7 } },
+	{ "of two the median is the lower", { 9, 1 }, 2, { 1, 1, 1, 1, 9 } },
+	{ "of three the middle one",       { 9, 1, 5 }, 3, { 5, 1, 1, 1, 9 } },
+	{ "ten: p10 is the first",         { 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 }, 10, { 5, 1, 1, 1, 10 } },
+	{ "eleven: p10 is the second",     { 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 }, 11, { 6, 2, 1, 1, 11 } },
+	{ "21: p5 is the second, p95 the last but one",          { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21 }, 21,
+	  { 11, 3, 2, 1, 20 } },
+	{ "beyond 32 bits",                { INT64_C(1) << 40, (INT64_C(1) << 40) + 1, 0 }, 3, { INT64_C(1) << 40, 0, 0, 0, (INT64_C(1) << 40) + 1 } },
 };
 
 static void test_statistics(void **state)
@@ -34,7 +34,7 @@ static void test_statistics(void **state)
 			values[k] = cases[i].values[k];
 		got = statistics_of(values, cases[i].count);
 		if (got.median != cases[i].want.median || got.p10 != cases[i].want.p10 || got.p5 != cases[i].want.p5 ||
-		    got.min != cases[i].want.min)
+		    got.min != cases[i].want.min || got.p95 != cases[i].want.p95)
 			fail_msg("%s", cases[i].name);
 	}
 }

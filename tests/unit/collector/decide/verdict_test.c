@@ -41,7 +41,7 @@ static const struct {
 } cases[] = {
 	{ "all good", { G, NEWEST, 1, 0 }, { G, NEWEST, 1, 0 }, 1, 1, VALUE_GOOD, "good", "good", "good", "none" },
 	{ "outages not judged", { G, NEWEST, 1, 0 }, { G, NEWEST, 1, 0 }, 1, 1, VALUE_UNMEASURED,
-	  "unmeasured", "good", "good", "outages-not-judged" },
+	  "unmeasured", "good", "good", "little-watched" },
 	{ "unreliable", { G, NEWEST, 1, 0 }, { G, NEWEST, 1, 0 }, 1, 1, VALUE_BAD, "bad", "good", "good", "unreliable" },
 	{ "local defect not proven, though it looks good", { G, NEWEST, 1, 1 }, { G, NEWEST, 1, 0 }, 1, 1, VALUE_UNMEASURED,
 	  "bad", "bad", "good", "slow-local" },
@@ -87,9 +87,9 @@ static void test_verdict(void **state)
 			.has_agent = cases[i].has_agent, .has_plan = cases[i].has_plan,
 			.reliable = cases[i].reliable,
 			.legs = {
-				{ cases[i].local.promised, &rule, CELL_MS, cases[i].local.defective, local,
+				{ cases[i].local.promised, &rule, CELL_MS, cases[i].local.defective, VERDICT_NONE, local,
 				  draw(cases[i].local.samples, cases[i].local.newest_ms, local) },
-				{ cases[i].hub.promised, &rule, CELL_MS, cases[i].hub.defective, hub,
+				{ cases[i].hub.promised, &rule, CELL_MS, cases[i].hub.defective, VERDICT_NONE, hub,
 				  draw(cases[i].hub.samples, cases[i].hub.newest_ms, hub) },
 			},
 		};
@@ -107,6 +107,67 @@ static void test_verdict(void **state)
 
 static const struct {
 	const char *name;
+	const char *samples;
+	bool has_agent, defective;
+	enum verdict_reason hindrance;
+	const char *fast, *reason;
+} hindered[] = {
+	{ "nothing, and the server was at fault", "",   1, 0, VERDICT_SERVER,      "unmeasured", "server" },
+	{ "too few, in maintenance",              "gg", 1, 0, VERDICT_MAINTENANCE, "unmeasured", "maintenance" },
+	{ "undecided, the client filled it",      "gmbmg", 1, 0, VERDICT_IN_USE,   "unmeasured", "in-use" },
+	{ "good all the same",                    G,    1, 0, VERDICT_IN_USE,      "good",       "none" },
+	{ "it excuses no defect",                 G,    1, 1, VERDICT_SERVER,      "bad",        "slow-local" },
+	{ "without an agent nothing else counts", "",   0, 0, VERDICT_SERVER,      "unmeasured", "no-agent" },
+};
+
+static void test_hindrance(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof hindered / sizeof hindered[0]; i++) {
+		struct sample samples[64];
+		struct line_facts facts = {
+			.has_agent = hindered[i].has_agent, .has_plan = true, .reliable = VALUE_GOOD,
+			.legs = { { true, &rule, CELL_MS, hindered[i].defective, hindered[i].hindrance, samples,
+				    draw(hindered[i].samples, NEWEST, samples) } },
+		};
+		struct verdict got = verdict_line(&facts, NOW_MS);
+
+		if (strcmp(value_names[got.fast[LEG_LOCAL]], hindered[i].fast) ||
+		    strcmp(verdict_reason_names[got.reason], hindered[i].reason))
+			fail_msg("%s: %s because %s", hindered[i].name, value_names[got.fast[LEG_LOCAL]],
+				 verdict_reason_names[got.reason]);
+	}
+}
+
+/* Q1: without news a line is neither good nor bad; what was found before stands. */
+static void test_agent_is_silent(void **state)
+{
+	static const struct {
+		const char *name;
+		bool defective;
+		const char *good, *reason;
+	} silent[] = {
+		{ "its newest probes were good", false, "unmeasured", "silent" },
+		{ "its defect is not proven", true, "bad", "slow-local" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++) {
+		struct sample samples[64];
+		struct line_facts facts = {
+			.has_agent = true, .has_plan = true, .is_silent = true, .reliable = VALUE_GOOD,
+			.legs = { { true, &rule, CELL_MS, silent[i].defective, VERDICT_NONE, samples, draw(G, NEWEST, samples) } },
+		};
+		struct verdict got = verdict_line(&facts, NOW_MS);
+
+		print_message("%s\n", silent[i].name);
+		assert_string_equal(value_names[got.good], silent[i].good);
+		assert_string_equal(verdict_reason_names[got.reason], silent[i].reason);
+	}
+}
+
+static const struct {
+	const char *name;
 	int64_t begin_cell, newest_cell;   /* before this one */
 	int64_t cells;
 	int want;
@@ -118,6 +179,7 @@ static const struct {
 	{ "rounded down",                           3,  1,  2, 66 },
 	{ "silent since",                           8,  7,  2, 25 },
 	{ "begins in this cell",                    0,  0,  1, 100 },
+	{ "more than fit in: the clock was set back", 1, 0, 9, 100 },
 	{ "the newest is ahead of the clock",       1,  -2, 2, 50 },
 };
 
@@ -142,6 +204,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_hindrance),
+		cmocka_unit_test(test_agent_is_silent),
 		cmocka_unit_test(test_coverage),
 	};
 

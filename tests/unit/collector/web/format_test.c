@@ -40,6 +40,8 @@ static const struct {
 	{ format_day, 1795360588000, "22" NBSP "Nov", "22" NBSP "ноя" },
 	{ format_day, 1795383000000, "23" NBSP "Nov", "23" NBSP "ноя" },      /* 21:30 UTC is the next day in Moscow */
 	{ format_percent, 98, "98" NBSP "%", "98" NBSP "%" },
+	{ format_ppm, 997678, "99.767" NBSP "%", "99,767" NBSP "%" },
+	{ format_ppm, 1000000, "100.000" NBSP "%", "100,000" NBSP "%" },
 	{ format_hour, 1795360588000, "18:16", "18:16" },
 };
 

@@ -12,6 +12,8 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/measurement.h"
+#include "collector/decide/incident.h"
+#include "collector/decide/outages.h"
 #include "collector/web/assets.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -25,10 +27,14 @@ static const char *const states[] = {
 static const char *const qualities[] = { "good", "bad", "unmeasured", NULL };
 static const char *const quality_reasons[] = {
 	"no-agent", "no-plan", "no-line", "silent", "too-few", "undecided", "in-use", "maintenance", "server", "slow-local",
-	"slow-hub", "unreliable", "outages-not-judged", "none", NULL,
+	"slow-hub", "unreliable", "little-watched", "none", NULL,
 };
 static const char *const actions[] = {
-	"opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "withdrawn", "note", NULL,
+	"opened", "accepted", "fixed", "proven", "closed", "reopened", "returned", "revised", "withdrawn", "note",
+	"moved-up", "narrowed", "renamed", "merged", NULL,                                        /* of incidents */
+};
+static const char *const causes[] = {   /* of cause_names, those that are outages */
+	"carrier", "gateway", "access", "local-server", "upstream", "dns", "http", "power", "shutdown", "suspend", "agent", NULL,
 };
 static const char *const roles[] = { "viewer", "tech", "manager", "director", "admin", NULL };
 
@@ -39,7 +45,8 @@ static const struct {
 } words[] = {
 	{ "leg", leg_names },    { "judgement", judgement_names }, { "reason", reason_names }, { "reason", quality_reasons },
 	{ "defect", defects },   { "state", states },              { "quality", qualities },   { "action", actions },
-	{ "role", roles },
+	{ "role", roles },       { "cause", causes },              { "whose", attribution_names },
+	{ "kind", incident_kind_names }, { "cause", incident_cause_names }, { "confidence", confidence_names },
 };
 
 static void every_word_has_its_message(void **state)

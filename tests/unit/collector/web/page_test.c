@@ -53,6 +53,14 @@ static const char history[] =
 	"\"address\": \"Lenina 12\", \"service_plan\": \"office-100\"}, \"from_ms\": 1795273200000, \"to_ms\": 1795359600000, "
 	"\"items\": [" MEASUREMENT("local", "1795350000000", "94100000", "good") ", "
 	MEASUREMENT("hub", "1795351000000", "51000000", "bad") "]}";
+#define ROLLUP                                                                                                         \
+	"{\"leg\": \"local\", \"started_ms\": 1795305600000, \"span_ms\": 86400000, \"throughput_bps\": 12000000, "   \
+	"\"judgement\": \"bad\", \"p5_bps\": 13000000, \"p10_bps\": 14000000, \"median_bps\": 15000000, "            \
+	"\"p95_bps\": 16000000, \"count\": 96, \"good\": 80, \"bad\": 7, \"unmeasured\": 5}"
+static const char days[] = "{\"line\": {\"id\": \"line-7\"}, \"from_ms\": 1790000000000, \"to_ms\": 1795359600000, \"items\": [" ROLLUP "]}";
+static const char dossier[] =
+	"{\"id\": \"1\", \"name\": \"x\", \"lines\": [{\"id\": \"line-7\", \"recent\": {\"items\": []}, \"days\": {\"items\": [" ROLLUP
+	"]}}], \"tickets\": []}";
 static const char tickets[] = "{\"items\": [{" TICKET "}], \"cursor\": null}";
 static const char ticket[] =
 	"{" TICKET ", \"fixed_ms\": 1795355000000, \"evidence\": {\"rule\": {\"bad\": 8, \"of\": 12, \"span_ms\": 5400000}, "
@@ -64,6 +72,15 @@ static const char ticket[] =
 	"\"state\": \"open\", \"note\": \"" HOSTILE "\"}, {\"action\": \"fixed\", \"at_ms\": 1795355000000, \"by\": \"ivanov\", "
 	"\"holder\": \"ivanov\", \"state\": \"fixed\", \"cause\": \"a bad joint\", \"done\": \"spliced\", \"expense\": \"ours\"}], "
 	"\"moves\": {\"fixed\": true, \"close\": true}}";
+#define INCIDENT \
+	"\"id\": \"I-7\", \"kind\": \"segment\", \"cause\": \"slow\", \"node\": \"b2\", \"culprits\": [\"b2\", \"" HOSTILE "\"], " \
+	"\"alternatives\": [[\"u1\", \"u2\"]], \"confidence\": \"low\", \"state\": \"open\", \"from_ms\": 1795350000000, " \
+	"\"opened_ms\": 1795350900000, \"last_ms\": 1795351800000, \"lines\": [\"line-7\", \"line-8\"], \"tickets\": [\"t/1\"]"
+static const char incidents[] = "{\"items\": [{" INCIDENT "}], \"cursor\": null}";
+static const char incident[] =
+	"{" INCIDENT ", \"history\": [{\"at_ms\": 1795350900000, \"what\": \"opened\", \"node\": \"b2\"}], \"said\": [{\"at_ms\": "
+	"1795351900000, \"action\": \"fixed\", \"by\": \"ivanov\", \"cause\": \"" HOSTILE "\", \"done\": \"spliced\"}], "
+	"\"children\": {\"items\": [{" TICKET "}], \"cursor\": null}, \"may_move\": true}";
 static const char problem[] =
 	"{\"type\": \"about:blank\", \"title\": \"Not Found\", \"status\": 404, \"detail\": \"" HOSTILE "\", "
 	"\"errors\": [{\"field\": \"limit\", \"detail\": \"must be a number\"}]}";
@@ -99,6 +116,12 @@ static const struct {
 	  { "<h1>История линии line-7</h1>", "94,1" NBSP "Мбит/с", "Раньше" } },
 	{ "history", "{\"line\": {\"id\": \"1\"}, \"from_ms\": 0, \"to_ms\": 1000, \"items\": []}", NULL,
 	  { "No measurements yet." }, { "Измерений пока нет." } },
+	{ "history", days, NULL,
+	  { "<h2>Rolled up</h2>", "<td class=\"number\">12" NBSP "Mbit/s</td>\n<td class=\"number\">13" NBSP "Mbit/s</td>",
+	    "<td class=\"number\">96</td>\n<td class=\"number\">7</td>\n<td class=\"number\">5</td>", "<rect class=\"range bad\"",
+	    "90 days", "A year" },
+	  { "<h2>Сводка</h2>", "95-й процентиль" } },
+	{ "client", dossier, NULL, { "Last 90 days, by the day (UTC)", "<rect class=\"range bad\"" }, { "Последние 90 дней" } },
 	{ "tickets", tickets, "state=unclosed&holder=ivanov",
 	  { ESCAPED, "<option value=\"unclosed\" selected>not closed</option>", "name=\"holder\" value=\"ivanov\"",
 	    "<span class=\"state accepted\">accepted</span>", "href=\"/tickets/t%2F1\">Slow in our network" },
@@ -123,6 +146,16 @@ static const struct {
 	  { "Name or password is wrong.", "name=\"next\" value=\"/clients?q=&quot;\"", "action=\"/session\"" },
 	  { "Неверное имя или пароль." } },
 	{ "login", "{\"error\": \"Try again in 30 s.\"}", NULL, { "Try again in 30 s." }, { "Try again in 30 s." } },
+	{ "incidents", incidents, "state=open",
+	  { ESCAPED, "<a href=\"/incidents/I-7\">Segment</a> <span class=\"muted\">possible only</span>",
+	    "<option value=\"open\" selected>open</option>", "<td>2</td>", "<title>Incidents · Plumbline</title>" },
+	  { "Участок", "только предположение", "<title>Аварии · Plumbline</title>" } },
+	{ "incidents", "{\"items\": [], \"cursor\": null}", NULL, { "No incidents." }, { "Аварий нет." } },
+	{ "incident", incident, NULL,
+	  { "<h1>Segment b2, " ESCAPED, "lines are slow, possible only", "<dd>u1, u2</dd>", "href=\"/lines/line-8/history\"",
+	    "href=\"/tickets/t%2F1\"", "<strong>reported as repaired</strong>, ivanov", ESCAPED ": spliced",
+	    "action=\"/incidents/I-7/fixed\"", "<strong>opened</strong>: b2" },
+	  { "<h1>Участок b2", "медленные линии", "Затронуто линий" } },
 	{ "problem", problem, NULL,
 	  { "<h1>There is no such page</h1>", ESCAPED, "<strong>limit</strong>: must be a number" },
 	  { "<h1>Такой страницы нет</h1>" } },

@@ -104,6 +104,53 @@ static void leaves_gaps_open(void **state)
 	json_decref(items);
 }
 
+static void add_rollup(json_t *items, int64_t at_ms, int64_t span_ms, int64_t low_bps, int64_t bad, int64_t unmeasured)
+{
+	json_t *item = json_pack("{s:s, s:I, s:I, s:i, s:I, s:I, s:I}", "leg", "local", "started_ms", (json_int_t)at_ms, "span_ms",
+				 (json_int_t)span_ms, "count", 10, "good", (json_int_t)(10 - bad - unmeasured), "bad", (json_int_t)bad,
+				 "unmeasured", (json_int_t)unmeasured);
+
+	if (low_bps >= 0)
+		json_object_update_new(item, json_pack("{s:I, s:I, s:I, s:I}", "throughput_bps", (json_int_t)low_bps, "p10_bps",
+						       (json_int_t)low_bps, "median_bps", (json_int_t)(2 * low_bps), "p95_bps",
+						       (json_int_t)(4 * low_bps)));
+	json_array_append_new(items, item);
+}
+
+/* Four hours of six: good, bad, unmeasured, and a point after them. One reaches in from the left. */
+static void draws_roll_ups_as_bars(void **state)
+{
+	static const char *const wanted[] = {
+		"00:00 – 22" NBSP "Nov 2026" NBSP "06:00. good: 18. bad: 3. unmeasured: 10.</desc>",
+		"<g><rect class=\"range good\" x=\"1.04%\" width=\"6.25%\" y=\"34\" height=\"60\"/>"
+		"<line class=\"median\" x1=\"1.04%\" x2=\"7.29%\" y1=\"74\" y2=\"74\"/><title>",
+		"<g><rect class=\"range bad\" x=\"18.74%\" width=\"12.51%\" y=\"74\" height=\"30\"/>",
+		"<svg x=\"24.99%\" y=\"104\"><path class=\"mark bad\"",
+		"<title>22" NBSP "Nov 2026" NBSP "01:00. Lowest: 10" NBSP "Mbit/s. 10th percentile: 10" NBSP "Mbit/s. Median: 20" NBSP
+		"Mbit/s. 95th percentile: 40" NBSP "Mbit/s. bad: 3, unmeasured: 0, probes: 10</title>",
+		"<rect class=\"range unmeasured\" x=\"35.41%\"",
+		"y=\"111\" height=\"3\"/><title>",
+	};
+	struct svg_view view = make_view();
+	json_t *items = json_array();
+	struct buf svg = { 0 };
+
+	(void)state;
+	add_rollup(items, begin_ms - 9 * HOUR_MS, HOUR_MS, 90000000, 0, 0);
+	add_rollup(items, begin_ms - HOUR_MS / 2, HOUR_MS, 20000000, 0, 0);
+	add_rollup(items, begin_ms + HOUR_MS, HOUR_MS, 10000000, 3, 0);
+	add_rollup(items, begin_ms + 2 * HOUR_MS, HOUR_MS, -1, 0, 10);
+	add(items, "local", begin_ms + 5 * HOUR_MS, 94000000, "good");
+	svg_throughput(items, &view, &svg);
+	for (size_t i = 0; i < COUNT(wanted); i++)
+		if (!strstr(buf_text(&svg), wanted[i]))
+			fail_msg("no %s in %s", wanted[i], buf_text(&svg));
+	assert_int_equal(count(buf_text(&svg), "class=\"range"), 3);
+	assert_int_equal(count(buf_text(&svg), "class=\"course\""), 0);
+	buf_free(&svg);
+	json_decref(items);
+}
+
 static void draws_nothing_measured(void **state)
 {
 	struct svg_view view = make_view();
@@ -164,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(draws_one_leg),
 		cmocka_unit_test(leaves_gaps_open),
+		cmocka_unit_test(draws_roll_ups_as_bars),
 		cmocka_unit_test(draws_nothing_measured),
 		cmocka_unit_test(keeps_local_time_across_a_clock_change),
 		cmocka_unit_test(every_judgement_has_its_own_mark),

@@ -72,6 +72,42 @@ static void enrols_once(void **state)
 	assert_fails(token_put(txn, other_token, "line-2", NOW, NOW, &err), ERR_NOT_FOUND, "line line-2: unknown");
 }
 
+/* Agent a is revoked and was heard at NOW + 9, b only enrolled at NOW. */
+static void check_pages(struct txn *txn)
+{
+	static const struct {
+		const char *name;
+		int64_t heard_from_ms, heard_before_ms;
+		const char *ids;
+	} cases[] = {
+		{ "all, a page each", 0, 0, "a b " },
+		{ "heard since then: the revoked one does not count", NOW + 1, NOW + 100, "" },
+		{ "not heard since then", 0, NOW + 1, "b " },
+		{ "up to then", 0, NOW, "" },
+	};
+	struct agent_filter bad = { .cursor = "WzFd", .limit = 1 };
+	json_t *page;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct agent_filter filter = { cases[i].heard_from_ms, cases[i].heard_before_ms, NULL, 1 };
+		char ids[64] = "", cursor[256];
+
+		do {
+			assert_ok(agents_list(txn, &filter, &page, &err));
+			read_ids(page, ids + strlen(ids), sizeof ids - strlen(ids));
+			filter.cursor = json_string_value(json_object_get(page, "cursor"));
+			if (filter.cursor) {
+				text_copy(cursor, sizeof cursor, filter.cursor);
+				filter.cursor = cursor;
+			}
+			json_decref(page);
+		} while (filter.cursor);
+		print_message("%s\n", cases[i].name);
+		assert_string_equal(ids, cases[i].ids);
+	}
+	assert_fails(agents_list(txn, &bad, &page, &err), ERR_INPUT, "cursor: is not from an earlier page");
+}
+
 static void lists_and_revokes(void **state)
 {
 	struct txn *txn = txn_of(state);
@@ -94,11 +130,12 @@ static void lists_and_revokes(void **state)
 	assert_int_equal(agent.revoked_ms, NOW + 10);
 	assert_int_equal(agent.generation, 5);
 	assert_fails(agent_get(txn, "c", &agent, &err), ERR_NOT_FOUND, "agent c: unknown");
-	assert_ok(agents_list(txn, &shown, &err));
-	assert_json(shown, "{'items':[{'enrolled_ms':1763800000001,'host':'host','id':'a','last_report_ms':1763800000009,"
+	assert_ok(agents_list(txn, &(struct agent_filter){ 0 }, &shown, &err));
+	assert_json(shown, "{'cursor':null,'items':[{'enrolled_ms':1763800000001,'host':'host','id':'a','last_report_ms':1763800000009,"
 			   "'line':'line-1','revoked_ms':1763800000010,'version':'0.1.0'},"
 			   "{'enrolled_ms':1763800000000,'host':'host','id':'b','line':'line-1','version':'0.1.0'}]}");
 	json_decref(shown);
+	check_pages(txn);
 	assert_ok(client_get(txn, "42", &shown, &err));
 	assert_string_equal(json_string_value(json_object_get(
 		json_array_get(json_object_get(shown, "lines"), 0), "agent")), "b");
@@ -204,6 +241,45 @@ static void takes_each_seq_once(void **state)
 	}
 }
 
+/* Of a spool with 5 to 7 and 12 taken. */
+static const struct {
+	const char *name;
+	int64_t first, last;
+	bool fresh;
+	int64_t ranges;
+} runs[] = {
+	{ "before all",                     1, 3,   true,  3 },
+	{ "up to the next",                 1, 4,   true,  2 },
+	{ "from the one before",            8, 10,  true,  2 },
+	{ "between two, touching both",     8, 11,  true,  1 },
+	{ "after all",                      20, 30, true,  3 },
+	{ "the same again",                 5, 7,   false, 2 },
+	{ "its first was taken",            7, 9,   false, 2 },
+	{ "its last was taken",             3, 5,   false, 2 },
+	{ "one in the middle was taken",    9, 14,  false, 2 },
+	{ "all of it and more was taken",   1, 40,  false, 2 },
+};
+
+static void takes_runs_whole_or_not_at_all(void **state)
+{
+	struct txn *txn = txn_of(state);
+
+	for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+		int64_t spool = (int64_t)i + 1;
+		char count[128];
+		bool fresh;
+
+		assert_ok(spool_take_run(txn, spool, 5, 7, &fresh, &err));
+		assert_true(take(txn, spool, 12));
+		assert_ok(spool_take_run(txn, spool, runs[i].first, runs[i].last, &fresh, &err));
+		snprintf(count, sizeof count, "SELECT count(*) FROM spool_range WHERE spool = %d", (int)spool);
+		if (fresh != runs[i].fresh || query(txn->db, count) != runs[i].ranges)
+			fail_msg("%s: %d ranges", runs[i].name, (int)query(txn->db, count));
+		for (int64_t seq = runs[i].first; fresh && seq <= runs[i].last; seq++)
+			assert_false(take(txn, spool, seq));
+	}
+}
+
 static const struct {
 	const char *name;
 	int64_t seqs[8];     /* taken; 0 ends them */
@@ -285,7 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(enrols_once),         TEST(lists_and_revokes),         TEST(keeps_reports_once),   TEST(numbers_spools),
-		TEST(takes_each_seq_once), TEST(refuses_seqs_out_of_range), TEST(takes_any_permutation),
+		TEST(takes_each_seq_once), TEST(takes_runs_whole_or_not_at_all), TEST(refuses_seqs_out_of_range), TEST(takes_any_permutation),
 		TEST(finds_what_is_missing_before_a_report), TEST(tells_whether_a_line_has_an_agent),
 	};
 

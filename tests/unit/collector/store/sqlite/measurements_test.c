@@ -39,6 +39,9 @@ static void keeps_the_first(void **state)
 	m.threshold_bps = 160000;
 	m.first_byte_us = 20000;
 	m.cross_rx_bps = 0;
+	m.idle_p50_us = 2300;
+	m.loaded_p50_us = 40000;
+	m.cross = CROSS_MEASURED;
 	m.judgement = JUDGED_BAD;
 	m.reason = REASON_CONTENDED;
 	m.trigger = TRIGGER_ORDER;
@@ -46,8 +49,11 @@ static void keeps_the_first(void **state)
 	assert_ok(measurement_put(txn, &line, 3, 9, &m, &err));
 	m.bytes = 5;
 	assert_ok(measurement_put(txn, &line, 3, 9, &m, &err));
-	assert_int_equal(samples_from(txn, &line, LEG_LOCAL, 0, STREAM_ALL, &sample, 1, NULL), 0);
-	assert_int_equal(samples_from(txn, &line, LEG_HUB, 0, STREAM_ALL, &sample, 1, NULL), 1);
+	assert_int_equal(samples_before(txn, &line, LEG_LOCAL, 1001, STREAM_ALL, &sample, 1, NULL), 0);
+	assert_int_equal(samples_before(txn, &line, LEG_HUB, 1001, STREAM_ALL, &sample, 1, NULL), 1);
+	assert_int_equal(sample.leg, LEG_HUB);
+	assert_int_equal(sample.kind, KIND_CAPACITY);
+	assert_false(sample.is_blind);
 	assert_int_equal(sample.started_ms, 1000);
 	assert_int_equal(sample.spool, 3);
 	assert_int_equal(sample.seq, 9);
@@ -56,10 +62,20 @@ static void keeps_the_first(void **state)
 	assert_int_equal(sample.judgement, JUDGED_BAD);
 	assert_int_equal(sample.reason, REASON_CONTENDED);
 	assert_int_equal(sample.trigger, TRIGGER_ORDER);
+	assert_int_equal(sample.leg, LEG_HUB);
+	assert_int_equal(sample.kind, KIND_CAPACITY);
+	assert_false(sample.is_blind);
 	assert_ok(measurements_get(txn, &line, LEG_HUB, &sample, 1, &array, &err));
-	assert_json(array, "[{'bytes':1048576,'cross_rx_bps':0,'duration_us':3000000,'first_byte_us':20000,'judgement':'bad',"
-			   "'kind':'capacity','leg':'hub','rate_user_bps':2796202,'reason':'contended','started_ms':1000,"
+	assert_json(array, "[{'bytes':1048576,'cross_rx_bps':0,'duration_us':3000000,'first_byte_us':20000,'idle_p50_us':2300,'judgement':'bad',"
+			   "'kind':'capacity','leg':'hub','loaded_p50_us':40000,'rate_user_bps':2796202,'reason':'contended','started_ms':1000,"
 			   "'threshold_bps':160000,'throughput_bps':2900000,'trigger':'order'}]");
+	json_decref(array);
+
+	m.cross = CROSS_UNKNOWN;   /* K3: a part of the traffic is no figure */
+	assert_ok(measurement_put(txn, &line, 3, 10, &m, &err));
+	sample.seq++;
+	assert_ok(measurements_get(txn, &line, LEG_HUB, &sample, 1, &array, &err));
+	assert_null(json_object_get(json_array_get(array, 0), "cross_rx_bps"));
 	json_decref(array);
 	sample.seq++;
 	assert_fails(measurements_get(txn, &line, LEG_HUB, &sample, 1, &array, &err), ERR_NOT_FOUND,
@@ -77,6 +93,8 @@ static void leaves_out_what_is_absent(void **state)
 	assert_int_equal(samples_before(txn, &line, LEG_LOCAL, 6, STREAM_ALL, &sample, 1, NULL), 1);
 	assert_int_equal(sample.throughput_bps, JSON_ABSENT);
 	assert_int_equal(sample.threshold_bps, JSON_ABSENT);
+	assert_int_equal(sample.kind, KIND_REFERENCE);
+	assert_true(sample.is_blind);
 	assert_ok(measurements_get(txn, &line, LEG_LOCAL, &sample, 1, &array, &err));
 	assert_json(array, "[{'bytes':0,'duration_us':0,'judgement':'failed','kind':'reference','leg':'local','started_ms':5,"
 			   "'trigger':'schedule'}]");
@@ -86,22 +104,17 @@ static void leaves_out_what_is_absent(void **state)
 /* Samples at 1 good, 2 bad, 3 failed, 4 good but ordered, 5 marginal, 6 unresolved, 7 bad but extra, 8 good. */
 static const struct {
 	const char *name;
-	bool from, valid_only;
+	bool valid_only;
 	int64_t at_ms;
 	int limit;
 	const char *want;
 } windows[] = {
-	{ "newest before, oldest first",   false, false, 9, 3, "678" },
-	{ "before is not at",              false, false, 8, 3, "567" },
-	{ "fewer than wanted",             false, false, 3, 9, "12" },
-	{ "none before",                   false, false, 1, 9, "" },
-	{ "valid before",                  false, true,  9, 3, "258" },
-	{ "all valid before",              false, true,  9, 9, "1258" },
-	{ "from is at",                    true,  false, 6, 9, "678" },
-	{ "oldest from",                   true,  false, 2, 2, "23" },
-	{ "valid from",                    true,  true,  2, 9, "258" },
-	{ "none from",                     true,  true,  9, 9, "" },
-	{ "none wanted",                   true,  false, 0, 0, "" },
+	{ "newest before, oldest first",   false, 9, 3, "678" },
+	{ "before is not at",              false, 8, 3, "567" },
+	{ "fewer than wanted",             false, 3, 9, "12" },
+	{ "none before",                   false, 1, 9, "" },
+	{ "valid before",                  true,  9, 3, "258" },
+	{ "all valid before",              true,  9, 9, "1258" },
 };
 
 static void reads_windows(void **state)
@@ -122,8 +135,8 @@ static void reads_windows(void **state)
 	for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
 		struct sample samples[9];
 		char got[16] = "";
-		int count = (windows[i].from ? samples_from : samples_before)(
-			txn, &line, LEG_LOCAL, windows[i].at_ms, windows[i].valid_only ? STREAM_VALID : STREAM_ALL, samples, windows[i].limit, NULL);
+		enum sample_stream stream = windows[i].valid_only ? STREAM_VALID : STREAM_ALL;
+		int count = samples_before(txn, &line, LEG_LOCAL, windows[i].at_ms, stream, samples, windows[i].limit, NULL);
 
 		for (int k = 0; k < count; k++)
 			snprintf(got + k, sizeof got - (size_t)k, "%d", (int)samples[k].started_ms);
@@ -132,27 +145,26 @@ static void reads_windows(void **state)
 	}
 }
 
-static void counts_cells(void **state)
+static void reads_everything_since(void **state)
 {
 	struct txn *txn = txn_of(state);
-	struct line line = put_line(txn, "42", "line-1");
-	struct coverage coverage;
+	struct line line = put_line(txn, "42", "line-1"), other = put_line(txn, "42", "line-2");
+	struct sample *samples;
+	size_t count;
 
-	assert_ok(samples_cover(txn, &line, LEG_LOCAL, STREAM_VALID, 10, 0, 100, &coverage, &err));
-	assert_int_equal(coverage.cells, 0);
-	assert_int_equal(coverage.newest_ms, JSON_ABSENT);
-	put(txn, &line, LEG_LOCAL, 19, 100, JUDGED_GOOD, TRIGGER_SCHEDULE);      /* before the first that is asked for */
-	put(txn, &line, LEG_LOCAL, 23, 100, JUDGED_GOOD, TRIGGER_SCHEDULE);
-	put(txn, &line, LEG_LOCAL, 29, 100, JUDGED_BAD, TRIGGER_SCHEDULE);       /* the same cell */
-	put(txn, &line, LEG_LOCAL, 31, 100, JUDGED_FAILED, TRIGGER_SCHEDULE);
-	put(txn, &line, LEG_LOCAL, 45, 100, JUDGED_GOOD, TRIGGER_ORDER);
-	put(txn, &line, LEG_HUB, 55, 100, JUDGED_GOOD, TRIGGER_SCHEDULE);
-	put(txn, &line, LEG_LOCAL, 69, 100, JUDGED_MARGINAL, TRIGGER_SCHEDULE);
-	put(txn, &line, LEG_LOCAL, 70, 100, JUDGED_GOOD, TRIGGER_SCHEDULE);      /* at the end */
-	assert_ok(samples_cover(txn, &line, LEG_LOCAL, STREAM_VALID, 10, 20, 70, &coverage, &err));
-	assert_int_equal(coverage.cells, 2);
-	assert_int_equal(coverage.begin_ms, 23);
-	assert_int_equal(coverage.newest_ms, 69);
+	put(txn, &line, LEG_LOCAL, 4, 100, JUDGED_GOOD, TRIGGER_SCHEDULE);
+	put(txn, &line, LEG_LOCAL, 5, 100, JUDGED_FAILED, TRIGGER_ORDER);
+	put(txn, &line, LEG_HUB, 6, 100, JUDGED_BAD, TRIGGER_EXTRA);
+	put(txn, &other, LEG_LOCAL, 7, 100, JUDGED_GOOD, TRIGGER_SCHEDULE);
+	assert_ok(samples_since(txn, &line, 5, &samples, &count, &err));
+	assert_int_equal(count, 2);
+	assert_int_equal(samples[0].started_ms + samples[1].started_ms, 11);
+	assert_int_equal(samples[0].leg + samples[1].leg, LEG_HUB);
+	assert_true(samples[0].is_blind);
+	free(samples);
+	assert_ok(samples_since(txn, &line, 7, &samples, &count, &err));
+	assert_int_equal(count, 0);
+	free(samples);
 }
 
 /* What the series keeps of these rows, as "leg started_ms throughput" texts. Two points are asked for, stretches are 10 ms long. */
@@ -322,6 +334,7 @@ static void takes_at_most_60_bytes(void **state)
 			m.threshold_bps = 240000;
 			m.first_byte_us = 5000 + (int64_t)random_below(&random, 80000);
 			m.cross_rx_bps = (int64_t)random_below(&random, 200000);
+			m.cross = CROSS_MEASURED;
 			assert_ok(measurement_put(txn, &lines[i / 2], 1000 + i / 2, 100000 + cell * 2 + i % 2, &m, &err));
 		}
 	}
@@ -334,7 +347,7 @@ static void takes_at_most_60_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(keeps_the_first),      TEST(leaves_out_what_is_absent), TEST(reads_windows), TEST(counts_cells),
+		TEST(keeps_the_first),      TEST(leaves_out_what_is_absent), TEST(reads_windows), TEST(reads_everything_since),
 		TEST(thins_without_hiding), TEST(bounds_the_series),         TEST(visits_in_order),
 		TEST(keeps_other_events),   TEST(takes_at_most_60_bytes),
 	};

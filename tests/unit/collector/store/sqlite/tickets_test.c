@@ -109,37 +109,28 @@ static void refuses_the_impossible(void **state)
 	json_decref(evidence);
 }
 
-static void finds_the_one_closed_last(void **state)
+static void lists_those_of_a_defect(void **state)
 {
-	static const struct {
-		int64_t since_ms;
-		const char *want;
-	} cases[] = { { NOW, "t2" }, { NOW + 200, "t2" }, { NOW + 201, NULL } };
-	static const struct {
-		const char *id;
-		enum ticket_state state;
-		int64_t closed_ms;
-	} closed[] = {
-		{ "t1", TICKET_CLOSED, NOW + 100 }, { "t2", TICKET_CLOSED, NOW + 200 }, { "t3", TICKET_WITHDRAWN, NOW + 300 },
-	};
 	struct txn *txn = txn_of(state);
-	struct line line = put_line(txn, "42", "line-1");
-	struct ticket ticket;
+	struct line line = put_line(txn, "42", "line-1"), other = put_line(txn, "42", "line-2");
+	struct ticket ticket, *tickets;
+	size_t count;
 
-	for (size_t i = 0; i < 3; i++) {
-		ticket = insert(txn, &line, closed[i].id, DEFECT_ALTERED, NOW);
-		ticket.state = (int)closed[i].state;
-		ticket.closed_ms = closed[i].closed_ms;
-		assert_ok(ticket_update(txn, &ticket, &err));
-	}
-	for (size_t i = 0; i < 3; i++) {
-		struct err err;
-		int rc = ticket_find_closed(txn, &line, DEFECT_ALTERED, cases[i].since_ms, &ticket, &err);
-
-		assert_int_equal(rc, cases[i].want != NULL);
-		if (cases[i].want)
-			assert_string_equal(ticket.id, cases[i].want);
-	}
+	ticket = insert(txn, &line, "t2", DEFECT_ALTERED, NOW + 100);
+	ticket.state = TICKET_WITHDRAWN;
+	assert_ok(ticket_update(txn, &ticket, &err));
+	insert(txn, &line, "t1", DEFECT_ALTERED, NOW);
+	insert(txn, &line, "t3", DEFECT_SLOW_HUB, NOW);
+	insert(txn, &other, "t4", DEFECT_ALTERED, NOW);
+	assert_ok(tickets_of_defect(txn, &line, DEFECT_ALTERED, &tickets, &count, &err));
+	assert_int_equal(count, 2);
+	assert_string_equal(tickets[0].id, "t1");
+	assert_string_equal(tickets[1].id, "t2");
+	assert_int_equal(tickets[1].state, TICKET_WITHDRAWN);
+	free(tickets);
+	assert_ok(tickets_of_defect(txn, &other, DEFECT_SLOW_HUB, &tickets, &count, &err));
+	assert_int_equal(count, 0);
+	free(tickets);
 }
 
 static void shows_evidence_and_custody(void **state)
@@ -202,7 +193,9 @@ static void filters(void **state)
 	assert_ok(ticket_update(txn, &ticket, &err));
 	insert(txn, &third, "t4", DEFECT_SLOW_LOCAL, NOW + 3);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct ticket_filter filter = { cases[i].state, cases[i].client, cases[i].line, cases[i].holder, NULL, 9 };
+		struct ticket_filter filter = {
+			.state = cases[i].state, .client = cases[i].client, .line = cases[i].line, .holder = cases[i].holder, .limit = 9,
+		};
 
 		assert_ok(tickets_list(txn, &filter, &page, &err));
 		read_ids(page, ids, sizeof ids);
@@ -260,7 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(keeps_all_members),         TEST(one_unclosed_ticket_a_defect), TEST(refuses_the_impossible),
-		TEST(finds_the_one_closed_last), TEST(shows_evidence_and_custody),   TEST(filters),
+		TEST(lists_those_of_a_defect), TEST(shows_evidence_and_custody),   TEST(filters),
 		TEST(walks_all_while_tickets_open),
 	};
 

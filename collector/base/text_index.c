@@ -1,4 +1,4 @@
-#include "collector/files/text_index.h"
+#include "collector/base/text_index.h"
 
 #include <stdint.h>
 #include <stdlib.h>

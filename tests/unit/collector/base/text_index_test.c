@@ -1,4 +1,4 @@
-#include "collector/files/text_index.h"
+#include "collector/base/text_index.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
