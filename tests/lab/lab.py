@@ -1,11 +1,12 @@
-"""A laboratory of network namespaces: hosts on a core router, each on a link of its own that can be shaped or cut.
+"""A laboratory of network namespaces: hosts on a core router, each on a link of its own that can be shaped or cut. A host may
+be a router, on which others hang.
 
     with Lab("demo", build_dir) as lab:
-        lab.add_host("hub"); lab.add_host("site")
+        lab.add_host("hub"); lab.add_host("b1", router=True); lab.add_host("site", on="b1")
         lab.shape("site", "2mbit")              # what the site downloads
         lab.start("site", ["curl", ...])        # a process inside, ended with the lab
 
-Host number n has 10.77.n.2/24 and the core 10.77.n.1; everything stays inside the namespaces. Needs root and iproute2.
+Host number n has 10.77.n.2/24 and the router above it 10.77.n.1; everything stays inside the namespaces. Needs root and iproute2.
 """
 import json
 import os
@@ -38,6 +39,7 @@ class Lab:
         self.build_dir = build_dir
         self.run_dir = run_dir
         self.hosts = {}
+        self.above = {}   # host -> the router that it hangs on
         self.processes = []
 
     def __enter__(self):
@@ -60,18 +62,24 @@ class Lab:
     def address(self, host):
         return f"10.77.{self.hosts[host]}.2"
 
-    def add_host(self, host, delay_us=0):
-        """A host on a link of its own, delay_us long each way. Full segments carry PAYLOAD_OF_WIRE[delay_us > 0]."""
+    def add_host(self, host, delay_us=0, on="core", router=False):
+        """A host on a link of its own, delay_us long each way (on the core only). Full segments carry
+        PAYLOAD_OF_WIRE[delay_us > 0]."""
         number = len(self.hosts) + 1
-        self.hosts[host] = number
+        self.hosts[host], self.above[host] = number, on
         self._ip("netns", "add", self.netns(host))
         if delay_us:
             self._add_delay_wire(host, number, delay_us)
         else:
-            self._ip("link", "add", f"to{number}", "netns", self.netns("core"), "type", "veth",
+            self._ip("link", "add", f"to{number}", "netns", self.netns(on), "type", "veth",
                      "peer", "name", "eth0", "netns", self.netns(host))
-        self._in("core", "ip", "addr", "add", f"10.77.{number}.1/24", "dev", f"to{number}")
-        self._in("core", "ip", "link", "set", f"to{number}", "up")
+        self._in(on, "ip", "addr", "add", f"10.77.{number}.1/24", "dev", f"to{number}")
+        self._in(on, "ip", "link", "set", f"to{number}", "up")
+        if router:
+            self._in(host, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        while on != "core":   # every router above learns the way
+            self._in(self.above[on], "ip", "route", "add", f"10.77.{number}.0/24", "via", self.address(on))
+            on = self.above[on]
         for command in (["ip", "link", "set", "lo", "up"],
                         ["ip", "addr", "add", f"10.77.{number}.2/24", "dev", "eth0"],
                         ["ip", "link", "set", "eth0", "up"],
@@ -88,17 +96,17 @@ class Lab:
         wait_until(lambda: "ready" in read_text(log), 10, lambda: "the delay wire: " + read_text(log))
 
     def shape(self, host, rate, burst="4kb", latency="500ms"):
-        """Bounds what the host downloads."""
-        self._in("core", "tc", "qdisc", "replace", "dev", f"to{self.hosts[host]}", "root", "tbf",
+        """Bounds what the host, and all that hangs on it, downloads."""
+        self._in(self.above[host], "tc", "qdisc", "replace", "dev", f"to{self.hosts[host]}", "root", "tbf",
                  "rate", rate, "burst", burst, "latency", latency)
 
     def free(self, host):
-        self._in("core", "tc", "qdisc", "del", "dev", f"to{self.hosts[host]}", "root")
+        self._in(self.above[host], "tc", "qdisc", "del", "dev", f"to{self.hosts[host]}", "root")
 
     def watch(self, host, silence_ms=100):
         """Starts linkwatch on what the host downloads; returns its output file, a line of JSON a burst."""
         path = os.path.join(self.run_dir, f"linkwatch-{host}.log")
-        self.start("core", [os.path.join(self.build_dir, "tests/lab/linkwatch"), f"to{self.hosts[host]}",
+        self.start(self.above[host], [os.path.join(self.build_dir, "tests/lab/linkwatch"), f"to{self.hosts[host]}",
                             str(silence_ms)], log=path)
         wait_until(lambda: "ready" in read_text(path), 10, "linkwatch is ready")
         return path
