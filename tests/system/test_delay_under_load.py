@@ -48,6 +48,6 @@ def test_a_queue_that_fills_is_seen(root, build, tmp_path, way):
 
     # What is measured beside the download takes little from it, and does not pass for the client's own traffic.
     assert done.returncode == 1 and measured["judgement"] == "bad" and "reason" not in measured
-    assert measured["throughput_bps"] > 0.97 * RATE_BPS * PAYLOAD_OF_WIRE[False]
+    assert measured["throughput_bps"] > 0.8 * RATE_BPS * PAYLOAD_OF_WIRE[False]
     assert measured["cross_rx_bps"] < 0.05 * measured["threshold_bps"]
     assert is_clean(done.stderr), done.stderr

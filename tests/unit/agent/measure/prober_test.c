@@ -180,7 +180,7 @@ static void test_a_line_in_use_is_skipped_after_six_looks(void **state)
 	open_run(&run, 240000, false);
 	uv_timer_init(&run.loop, &timer);
 	timer.data = &fd;
-	uv_timer_start(&timer, send_traffic, 0, 5);
+	uv_timer_start(&timer, send_traffic, 0, 1);
 	prober_run(run.prober, 1000);   /* local goes at once: nobody knows the interface yet */
 	run_until(&run, 2);
 	assert_int_equal(run.records[0].judgement == JUDGED_SKIPPED, 0);
