@@ -14,6 +14,7 @@
 #include "agent/base/notify.h"
 #include "collector/api/api.h"
 #include "collector/derive/contact.h"
+#include "collector/derive/network.h"
 #include "collector/derive/rollup.h"
 #include "collector/http/server.h"
 #include "collector/http/tls.h"
@@ -160,6 +161,7 @@ static void start_rounds(struct collector *collector)
 
 	collector->contact = (struct contact_options){
 		.config = config, .clock = collector->clock, .self = read_self, .self_arg = collector->self_check,
+		.changed = network_note_change,
 	};
 	collector->table[ROUND_PRUNE] = (struct round){ "prune", PRUNE_EVERY_MS, prune, collector };
 	collector->table[ROUND_CONTACT] = (struct round){
