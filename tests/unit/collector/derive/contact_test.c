@@ -19,6 +19,8 @@ static const struct collector_config config = {
 	.service_plans = { .items = &plan, .count = 1 },
 	.decision = { .reopen_within_ms = 72 * HOUR_MS, .chronic_reopens = 3, .chronic_within_ms = 14 * 24 * HOUR_MS, .close_of = 24,
 		      .verdict_valid = 4, .verdict_cells = 2 },
+	.reliability = { .window_ms = 30 * 24 * HOUR_MS, .outages = 4, .down_ms = 216 * MINUTE_MS, .briefs = 20,
+			 .briefs_within_ms = 24 * HOUR_MS },
 	.silence = {
 		.report_ms = 5 * MINUTE_MS, .late_reports = 2, .silent_reports = 3, .silent_extra_ms = MINUTE_MS,
 		.ticket_after_ms = HOUR_MS, .guard_least = 5, .guard_percent = 20, .guard_deviations = 6, .guard_left_percent = 20,
