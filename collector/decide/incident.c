@@ -13,7 +13,7 @@
 const char *const incident_kind_names[] = { "segment", "server", "upstream", "core", "collector", NULL };
 const char *const incident_cause_names[] = {
 	"slow", "outage", "silence", "server", "server-path", "hub-server", "upstream", "content-local", "content-hub", "collector",
-	NULL,
+	"server-outage", "upstream-outage", NULL,
 };
 static_assert(sizeof incident_cause_names / sizeof incident_cause_names[0] == FOUND_COUNT + 1, "every cause has a name");
 
@@ -94,12 +94,20 @@ static bool is_above(const struct network *network, int upper, int lower)
 	return lower == upper;
 }
 
-/* A server and the way to it are told apart by a canary, which may change its mind: one cause. */
+/* A server and the way to it are told apart by a canary, which may change its mind; slow or dead is one cause, too. */
 static enum incident_cause family_of(const json_t *blame)
 {
 	enum incident_cause cause = incident_cause_of(blame);
 
-	return cause == FOUND_SERVER_PATH ? FOUND_SERVER : cause;
+	switch (cause) {
+	case FOUND_SERVER_PATH:
+	case FOUND_SERVER_OUTAGE:
+		return FOUND_SERVER;
+	case FOUND_UPSTREAM_OUTAGE:
+		return FOUND_UPSTREAM;
+	default:
+		return cause;
+	}
 }
 
 static enum relation relate(const struct network *network, const json_t *blame, const json_t *incident)
@@ -281,11 +289,26 @@ static void take_new(struct step *step, const json_t *blame)
 	json_array_append_new(step->pending, waiting);
 }
 
+/* The same may be slow and interrupted at once: what this evaluation blamed already is one incident. */
+static bool is_blamed_already(const struct step *step, const json_t *blame)
+{
+	for (size_t i = 0; i < open_count(step); i++) {
+		if (!step->matched[i] || relate(step->evaluation->network, blame, open_at(step, i)) != SAME)
+			continue;
+		add_lines(open_at(step, i), blame);
+		return true;
+	}
+	return false;
+}
+
 static void take_blame(struct step *step, const json_t *blame)
 {
 	enum relation relation = UNRELATED;
-	size_t place = find_open(step, blame, &relation);
+	size_t place;
 
+	if (is_blamed_already(step, blame))
+		return;
+	place = find_open(step, blame, &relation);
 	if (place == open_count(step)) {
 		take_new(step, blame);
 		return;

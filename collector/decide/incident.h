@@ -35,9 +35,10 @@ extern const char *const incident_kind_names[];   /* "segment", "server", "upstr
 /* What made it known. Stored as numbers: new ones go last. */
 enum incident_cause {
 	FOUND_SLOW, FOUND_OUTAGE, FOUND_SILENCE, FOUND_SERVER, FOUND_SERVER_PATH, FOUND_HUB_SERVER, FOUND_UPSTREAM,
-	FOUND_CONTENT_LOCAL, FOUND_CONTENT_HUB, FOUND_COLLECTOR, FOUND_COUNT
+	FOUND_CONTENT_LOCAL, FOUND_CONTENT_HUB, FOUND_COLLECTOR,
+	FOUND_SERVER_OUTAGE, FOUND_UPSTREAM_OUTAGE, FOUND_COUNT
 };
-extern const char *const incident_cause_names[];   /* "slow", …, "collector", NULL */
+extern const char *const incident_cause_names[];   /* "slow", …, NULL */
 
 struct evaluation {
 	int64_t at_ms;

@@ -22,7 +22,7 @@
 #define MARGIN_HIGH   14
 #define MARGIN_MEDIUM LOCALISE_SURE_MARGIN
 /* R5 */
-#define UPSTREAM_AGENTS 5
+#define R5_AGENTS    5
 
 const char *const leaf_state_names[] = { [LEAF_GOOD] = "good", [LEAF_BAD] = "bad", [LEAF_UNKNOWN] = "unknown", NULL };
 
@@ -477,23 +477,48 @@ static int *find_branches(const struct network *network)
 	return branches;
 }
 
+/* R5: what agents say of one thing that all of them use. */
+struct opinion {
+	int judged, failing;
+	int first;        /* branch where it fails */
+	bool several;
+};
+
+static void hear(struct opinion *opinion, int branch, enum leaf_state state)
+{
+	opinion->judged += state != LEAF_UNKNOWN;
+	if (state != LEAF_BAD)
+		return;
+	opinion->several |= opinion->failing > 0 && branch != opinion->first;
+	opinion->first = branch;
+	opinion->failing++;
+}
+
+static bool is_common(const struct opinion *opinion, int least)
+{
+	return opinion->several && opinion->failing >= least &&
+	       100 * (int64_t)opinion->failing >= BAD_PERCENT * (int64_t)opinion->judged;
+}
+
 bool localise_is_upstream(const struct network *network, const struct agent_legs *agents, int count)
 {
 	int *branches = find_branches(network);
-	int judged = 0, failing = 0, first = NETWORK_NONE;
-	bool several = false;
+	struct opinion opinion = { 0 };
 
-	for (int i = 0; i < count; i++) {
-		if (agents[i].local != LEAF_GOOD || agents[i].hub == LEAF_UNKNOWN)
-			continue;
-		judged++;
-		if (agents[i].hub != LEAF_BAD)
-			continue;
-		failing++;
-		if (first == NETWORK_NONE)
-			first = branches[agents[i].node];
-		several |= branches[agents[i].node] != first;
-	}
+	for (int i = 0; i < count; i++)
+		if (agents[i].local == LEAF_GOOD)
+			hear(&opinion, branches[agents[i].node], agents[i].hub);
 	free(branches);
-	return several && failing >= UPSTREAM_AGENTS && 100 * (int64_t)failing >= BAD_PERCENT * (int64_t)judged;
+	return is_common(&opinion, R5_AGENTS);
+}
+
+bool localise_is_common(const struct network *network, const struct leaf *leaves, int count)
+{
+	int *branches = find_branches(network);
+	struct opinion opinion = { 0 };
+
+	for (int i = 0; i < count; i++)
+		hear(&opinion, branches[leaves[i].node], leaves[i].state);
+	free(branches);
+	return is_common(&opinion, opinion.judged < R5_AGENTS ? opinion.judged : R5_AGENTS);
 }

@@ -76,4 +76,7 @@ struct agent_legs {
 };
 bool localise_is_upstream(const struct network *network, const struct agent_legs *agents, int count);
 
+/* R5 of what was interrupted beyond the access network: do so many agents say so, or all of fewer, that it is one cause? */
+bool localise_is_common(const struct network *network, const struct leaf *leaves, int count);
+
 #endif

@@ -18,7 +18,7 @@
 #define FAST_MS INT64_C(120000)   /* 12.1: two sweeps */
 
 /* Where the states of leaves come from. */
-enum view { VIEW_LOCAL, VIEW_HUB, VIEW_OUTAGE, VIEW_SILENCE, VIEW_COUNT };
+enum view { VIEW_LOCAL, VIEW_HUB, VIEW_OUTAGE, VIEW_SERVER, VIEW_UPSTREAM, VIEW_SILENCE, VIEW_COUNT };
 
 typedef void (*leaf_visitor)(void *arg, int64_t line_number, enum leaf_state state);
 
@@ -30,6 +30,21 @@ static int read_local(struct txn *txn, int64_t at_ms, leaf_visitor visit, void *
 static int read_hub(struct txn *txn, int64_t at_ms, leaf_visitor visit, void *arg, struct err *err)
 {
 	return leaves_at(txn, LEG_HUB, at_ms, visit, arg, err);
+}
+
+static int read_access(struct txn *txn, int64_t at_ms, leaf_visitor visit, void *arg, struct err *err)
+{
+	return outage_leaves_at(txn, OUTAGE_OF_ACCESS, at_ms, visit, arg, err);
+}
+
+static int read_server(struct txn *txn, int64_t at_ms, leaf_visitor visit, void *arg, struct err *err)
+{
+	return outage_leaves_at(txn, OUTAGE_OF_SERVER, at_ms, visit, arg, err);
+}
+
+static int read_upstream(struct txn *txn, int64_t at_ms, leaf_visitor visit, void *arg, struct err *err)
+{
+	return outage_leaves_at(txn, OUTAGE_OF_UPSTREAM, at_ms, visit, arg, err);
 }
 
 /* A mass silence that holds at either end; one shorter than a cell is found by neither, and accuses nobody. */
@@ -44,7 +59,8 @@ static int silence_exists(struct txn *txn, int64_t from_ms, int64_t to_ms, bool 
 	return found < 0 ? -1 : 0;
 }
 
-/* 12.1. What the localiser is asked about has a cause; the hub's leg tells only whether lines are good again (R5). */
+/* 12.1. What the localiser is asked about has a cause; the hub's leg tells only whether lines are good again, and what is
+ * interrupted beyond the access network is no segment's (R5). */
 static const struct source {
 	int (*read)(struct txn *txn, int64_t at_ms, leaf_visitor visit, void *arg, struct err *err);
 	bool is_localised;
@@ -55,7 +71,9 @@ static const struct source {
 } sources[VIEW_COUNT] = {
 	[VIEW_LOCAL]  = { read_local, true, FOUND_SLOW, false, NULL },
 	[VIEW_HUB]    = { read_hub, false, FOUND_UPSTREAM, false, NULL },
-	[VIEW_OUTAGE] = { outage_leaves_at, true, FOUND_OUTAGE, true, outages_exist },
+	[VIEW_OUTAGE] = { read_access, true, FOUND_OUTAGE, true, outages_exist },
+	[VIEW_SERVER] = { read_server, false, FOUND_SERVER_OUTAGE, false, outages_exist },
+	[VIEW_UPSTREAM] = { read_upstream, false, FOUND_UPSTREAM_OUTAGE, false, outages_exist },
 	[VIEW_SILENCE] = { silence_leaves_at, true, FOUND_SILENCE, false, silence_exists },
 };
 
@@ -64,7 +82,7 @@ static const enum view view_of_cause[FOUND_COUNT] = {
 	[FOUND_SLOW] = VIEW_LOCAL,          [FOUND_OUTAGE] = VIEW_OUTAGE,     [FOUND_SILENCE] = VIEW_SILENCE,
 	[FOUND_SERVER] = VIEW_LOCAL,        [FOUND_SERVER_PATH] = VIEW_LOCAL, [FOUND_HUB_SERVER] = VIEW_HUB,
 	[FOUND_UPSTREAM] = VIEW_HUB,        [FOUND_CONTENT_LOCAL] = VIEW_LOCAL, [FOUND_CONTENT_HUB] = VIEW_HUB,
-	[FOUND_COLLECTOR] = VIEW_LOCAL,
+	[FOUND_COLLECTOR] = VIEW_LOCAL,     [FOUND_SERVER_OUTAGE] = VIEW_SERVER, [FOUND_UPSTREAM_OUTAGE] = VIEW_UPSTREAM,
 };
 
 /* One moment. */
@@ -168,6 +186,24 @@ static void blame_server(const struct moment *moment, enum incident_kind kind, e
 	json_array_append_new(blames, json_pack("{s:s, s:s, s:s, s:[s], s:[], s:o}", "kind", incident_kind_names[kind], "cause",
 						incident_cause_names[cause], "node", node, "class", node, "alternatives",
 						"lines", lines));
+}
+
+/* R5: an interruption that so many report is one of the server or beyond, and none of theirs. */
+static void blame_common(const struct moment *moment, json_t *blames)
+{
+	static const struct {
+		enum view view;
+		enum incident_kind kind;
+		enum leg leg;
+	} rows[] = { { VIEW_SERVER, INCIDENT_SERVER, LEG_LOCAL }, { VIEW_UPSTREAM, INCIDENT_UPSTREAM, LEG_HUB } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const enum leaf_state *states = moment->views[rows[i].view];
+
+		if (is_asked(moment, rows[i].view) && landscape_is_common(moment->landscape, states))
+			blame_server(moment, rows[i].kind, sources[rows[i].view].cause, rows[i].leg,
+				     landscape_bad_lines(moment->landscape, states), blames);
+	}
 }
 
 /* H5's rows. What is left to section 12 is blamed on the core here, on segments by their leaves. */
@@ -275,6 +311,7 @@ static int find_blames(struct moment *moment, json_t *blames, struct err *err)
 	    (moment->causes == EVALUATION_OF_ALL && blame_by_verdict(moment, blames, err) < 0) ||
 	    (moment->causes & 1u << FOUND_COLLECTOR && blame_collector(moment, blames, err) < 0))
 		return -1;
+	blame_common(moment, blames);
 	blame_segments(moment, blames);
 	return 0;
 }

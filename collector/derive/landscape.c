@@ -142,11 +142,10 @@ static json_t *make_blame(const struct landscape *landscape, const enum leaf_sta
 			 "lines", bad_lines_below(landscape, states, culprit->node));
 }
 
-json_t *landscape_blames(const struct landscape *landscape, const enum leaf_state *states, bool hard, const char *cause)
+/* Of the lines that the topology has; the caller frees. */
+static struct leaf *make_leaves(const struct landscape *landscape, const enum leaf_state *states, bool hard, int *ret_count)
 {
 	struct leaf *leaves = xcalloc((size_t)landscape->line_count + 1, sizeof *leaves);
-	json_t *blames = json_array();
-	struct localisation found;
 	int count = 0;
 
 	for (int i = 0; i < landscape->line_count; i++) {
@@ -155,6 +154,37 @@ json_t *landscape_blames(const struct landscape *landscape, const enum leaf_stat
 		if (line->node != NETWORK_NONE)
 			leaves[count++] = (struct leaf){ line->id, line->node, states[i], hard };
 	}
+	*ret_count = count;
+	return leaves;
+}
+
+bool landscape_is_common(const struct landscape *landscape, const enum leaf_state *states)
+{
+	int count;
+	struct leaf *leaves = make_leaves(landscape, states, false, &count);
+	bool is_common = localise_is_common(&landscape->network, leaves, count);
+
+	free(leaves);
+	return is_common;
+}
+
+json_t *landscape_bad_lines(const struct landscape *landscape, const enum leaf_state *states)
+{
+	json_t *lines = json_array();
+
+	for (int i = 0; i < landscape->line_count; i++)
+		if (states[i] == LEAF_BAD)
+			json_array_append_new(lines, json_integer(landscape->lines[i].number));
+	return lines;
+}
+
+json_t *landscape_blames(const struct landscape *landscape, const enum leaf_state *states, bool hard, const char *cause)
+{
+	int count;
+	struct leaf *leaves = make_leaves(landscape, states, hard, &count);
+	json_t *blames = json_array();
+	struct localisation found;
+
 	found = localise(&landscape->network, leaves, count);
 	for (int i = 0; i < found.culprit_count; i++)
 		json_array_append_new(blames, make_blame(landscape, states, cause, &found.culprits[i]));

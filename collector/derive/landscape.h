@@ -43,4 +43,10 @@ bool landscape_is_below(const struct landscape *landscape, int place, int node);
  * F1 has it. cause: "slow" …. */
 json_t *landscape_blames(const struct landscape *landscape, const enum leaf_state *states, bool hard, const char *cause);
 
+/* Has what these states tell of one cause beyond the access network (R5)? */
+bool landscape_is_common(const struct landscape *landscape, const enum leaf_state *states);
+
+/* The numbers of the lines that are bad. */
+json_t *landscape_bad_lines(const struct landscape *landscape, const enum leaf_state *states);
+
 #endif

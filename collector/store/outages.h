@@ -24,7 +24,7 @@ int outage_event_check(const char *type, const json_t *event, struct err *err);
 
 /* Stores such an event, which was checked, with shift_ms added to its dates; other types are passed over. Where it changes
  * what is known of the line's reliability, *ret_from_ms becomes its beginning if that lies earlier: an outage does, and so
- * does watching that arrives late or goes past midnight, when a proof may be due. */
+ * does watching that arrives late, goes past midnight, when a proof may be due, or shows that one under way goes on. */
 int outage_event_put(struct txn *txn, const struct line *line, int64_t spool, int64_t seq, const char *type,
 		     const json_t *event, int64_t shift_ms, int64_t *ret_from_ms, struct err *err);
 
@@ -47,9 +47,12 @@ int power_of_node(struct txn *txn, const struct line *line, int64_t from_ms, int
 /* Was any line interrupted at a time with from_ms <= t < to_ms? */
 int outages_exist(struct txn *txn, int64_t from_ms, int64_t to_ms, bool *ret_exist, struct err *err);
 
-/* The outage state of every line at a time (12.1), by line, each once: bad when it was interrupted in the access network, good
- * when it was watched and not interrupted; those unknown are left out. */
-int outage_leaves_at(struct txn *txn, int64_t at_ms, void (*visit)(void *arg, int64_t line_number, enum leaf_state state),
-		     void *arg, struct err *err);
+/* What was interrupted. */
+enum outage_place { OUTAGE_OF_ACCESS, OUTAGE_OF_SERVER /* the local one */, OUTAGE_OF_UPSTREAM, OUTAGE_PLACE_COUNT };
+
+/* The outage state of every line at a time (12.1), by line, each once: bad when it was interrupted there, good when it was
+ * watched and not interrupted, or elsewhere so that this was seen to work; those unknown are left out. */
+int outage_leaves_at(struct txn *txn, enum outage_place place, int64_t at_ms,
+		     void (*visit)(void *arg, int64_t line_number, enum leaf_state state), void *arg, struct err *err);
 
 #endif

@@ -29,7 +29,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[OUTAGES_OF_LINE] = "SELECT started_ms, ended_ms, down_ms, cause FROM outage" OF_LINE
 			    "AND (ended_ms > :from_ms OR ended_ms IS NULL)"
 			    " ORDER BY started_ms, ended_ms IS NULL, ended_ms, cause, down_ms",
-	[WATCH_FIND] = "SELECT min(from_ms), max(to_ms), (SELECT max(to_ms) FROM watch" OF_LINE ") FROM watch" OF_LINE
+	[WATCH_FIND] = "SELECT min(from_ms), max(to_ms), (SELECT max(to_ms) FROM watch" OF_LINE "),"
+		       " EXISTS (SELECT 1 FROM outage" OF_LINE "AND ended_ms IS NULL) FROM watch" OF_LINE
 		       "AND from_ms <= :to_ms AND to_ms >= :from_ms",
 	[WATCH_DROP] = "DELETE FROM watch" OF_LINE "AND from_ms >= :from_ms AND from_ms <= :to_ms",
 	[WATCH_PUT] = "INSERT INTO watch (client, line, from_ms, to_ms) VALUES (:client, :line, :from_ms, :to_ms)",
@@ -42,7 +43,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 			 " WHERE line.node = :node AND agent.revoked_ms IS NULL",
 	/* An outage under way is known to last as long as the line was watched. */
 	[LEAVES_AT] = "SELECT line, min(state) FROM ("
-		      "SELECT line, CASE WHEN cause IN (:carrier, :gateway, :access) THEN 0 WHEN cause < :power THEN 2 ELSE 1 END"
+		      "SELECT line, CASE WHEN 1 << cause & :bad THEN 0 WHEN 1 << cause & :unknown THEN 1 ELSE 2 END"
 		      " AS state FROM outage WHERE cause <= :agent AND started_ms <= :at_ms AND (ended_ms > :at_ms OR (ended_ms IS NULL AND EXISTS"
 		      " (SELECT 1 FROM watch WHERE watch.client = outage.client AND watch.line = outage.line"
 		      " AND from_ms <= :at_ms AND to_ms > :at_ms)))"
@@ -188,8 +189,8 @@ static int put_alive(struct txn *txn, const struct line *line, int64_t spool, in
 {
 	sqlite3_stmt *statement = statement_of_watch(txn, WATCH_FIND, line, event->started_ms - WATCH_GAP_MS,
 						     event->ended_ms + WATCH_GAP_MS);
-	int64_t first_ms, last_ms, newest_ms;
-	bool is_late;
+	int64_t first_ms, last_ms, newest_ms, from_ms;
+	bool is_late, is_down;
 
 	(void)spool;
 	(void)seq;
@@ -198,10 +199,14 @@ static int put_alive(struct txn *txn, const struct line *line, int64_t spool, in
 	first_ms = db_column_optional(statement, 0);
 	last_ms = db_column_optional(statement, 1);
 	newest_ms = db_column_optional(statement, 2);
+	is_down = db_column_integer(statement, 3);
 	sqlite3_reset(statement);
 	is_late = event->ended_ms < newest_ms;
+	from_ms = newest_ms > event->started_ms ? newest_ms : event->started_ms;
 	if ((is_late || event->started_ms / DAY_MS != event->ended_ms / DAY_MS) && event->started_ms < *ret_from_ms)
 		*ret_from_ms = event->started_ms;
+	if (is_down && from_ms < *ret_from_ms)
+		*ret_from_ms = from_ms;
 	if (first_ms == JSON_ABSENT || event->started_ms < first_ms)
 		first_ms = event->started_ms;
 	if (event->ended_ms > last_ms)
@@ -302,18 +307,29 @@ int power_of_node(struct txn *txn, const struct line *line, int64_t from_ms, int
 	return read_count(rebooted, ret_rebooted, err) < 0 ? -1 : read_count(agents, ret_agents, err);
 }
 
-int outage_leaves_at(struct txn *txn, int64_t at_ms, void (*visit)(void *arg, int64_t line_number, enum leaf_state state),
-		     void *arg, struct err *err)
+int outage_leaves_at(struct txn *txn, enum outage_place place, int64_t at_ms,
+		     void (*visit)(void *arg, int64_t line_number, enum leaf_state state), void *arg, struct err *err)
 {
+#define BIT(cause) (1 << CAUSE_##cause)
+	enum {
+		NEAR = BIT(CARRIER) | BIT(GATEWAY) | BIT(ACCESS),
+		UNWATCHED = BIT(POWER) | BIT(SHUTDOWN) | BIT(SUSPEND) | BIT(AGENT),
+	};
+	static const struct {
+		int bad, unknown;   /* causes */
+	} rows[OUTAGE_PLACE_COUNT] = {
+		[OUTAGE_OF_ACCESS]   = { NEAR, UNWATCHED },
+		[OUTAGE_OF_SERVER]   = { BIT(LOCAL_SERVER) | BIT(HTTP), NEAR | BIT(DNS) | UNWATCHED },
+		[OUTAGE_OF_UPSTREAM] = { BIT(UPSTREAM), NEAR | UNWATCHED },
+	};
+#undef BIT
 	static const enum leaf_state states[] = { LEAF_BAD, LEAF_UNKNOWN, LEAF_GOOD };   /* the worst of a line counts */
 	sqlite3_stmt *statement = db_statement(txn->db, sql[LEAVES_AT]);
 	int rc;
 
 	db_bind_integer(statement, ":at_ms", at_ms);
-	db_bind_integer(statement, ":carrier", CAUSE_CARRIER);
-	db_bind_integer(statement, ":gateway", CAUSE_GATEWAY);
-	db_bind_integer(statement, ":access", CAUSE_ACCESS);
-	db_bind_integer(statement, ":power", CAUSE_POWER);
+	db_bind_integer(statement, ":bad", rows[place].bad);
+	db_bind_integer(statement, ":unknown", rows[place].unknown);
 	db_bind_integer(statement, ":agent", CAUSE_AGENT);
 	while ((rc = db_step(statement, err)) > 0) {
 		enum leaf_state state = states[db_column_integer(statement, 1)];

@@ -45,7 +45,8 @@ static json_t *make_blame(const char *word)
 	bool low = word[length - 1] == '?', more = word[length - 1] == '!';
 
 	snprintf(text, sizeof text, "%.*s", (int)(length - (low || more)), word);
-	if (!strcmp(text, "server") || !strcmp(text, "server-path") || !strcmp(text, "upstream")) {
+	if (!strcmp(text, "server") || !strcmp(text, "server-path") || !strcmp(text, "server-outage") ||
+	    !strcmp(text, "upstream")) {
 		json_decref(class);
 		return json_pack("{s:s, s:s, s:s, s:[s], s:[], s:[i, i]}", "kind", strcmp(text, "upstream") ? "server" : text,
 				 "cause", text, "node", "core", "class", "core", "alternatives", "lines", 0, 1);
@@ -151,6 +152,10 @@ static void test_fold(void **state)
 		{ "a fault elsewhere is another", { "b2", "b2 o", "b2 o" }, "", "b2: 2 opened; o: 3 opened; " },
 		{ "an answer that grew before it persisted", { "b2", "trunk", "trunk" }, "", "trunk: 3 opened; " },
 		{ "server and the way to it are one", { "server", "server-path", "server" }, "", "core: 2 opened; " },
+		{ "a server that is slow and dies, too", { "server", "server-outage", "server-outage", "server" }, "", "core: 2 opened; " },
+		{ "slow and dead at once is one", { "server server-outage", "server server-outage", "server server-outage" }, "",
+		  "core: 2 opened; " },
+		{ "and so is a segment that two things show", { "b2 b2!", "b2 b2!", "b2 b2!", "b2! b2" }, "", "b2: 2 opened; " },
 		{ "a server is no segment", { "server", "server", "core", "core" }, "uu", "core: 2 opened; core: 4 opened; " },
 		{ "upstream is no server", { "server", "upstream" }, "", "" },
 	};

@@ -523,6 +523,48 @@ static void test_upstream(void **state)
 	network_close(&network);
 }
 
+static void test_common(void **state)
+{
+	static const struct {
+		const char *name, *agents;
+		bool want;
+	} rows[] = {
+		{ "nobody", "", false },
+		{ "one", "x:B", false },
+		{ "five in two branches", "x:B x:B x:B x:B y:B", true },
+		{ "five in one", "x:B x:B x:B x1:B x1:B", false },
+		{ "all of two", "x:B y:B", true },
+		{ "all of four that are known", "x:B x:B y:U y:B y:B", true },
+		{ "but three of four", "x:B x:B y:G y:B", false },
+		{ "five of seven", "x:B x:B x:B x:B y:B y:G y:G", true },
+		{ "five of eight", "x:B x:B x:B x:B y:B y:G y:G y:G", false },
+	};
+	struct drawn drawn;
+	struct network network;
+	struct err err;
+
+	(void)state;
+	draw(&drawn, "core x<core y<core x1<x y1<y");
+	assert_int_equal(network_init(&network, drawn.nodes, drawn.node_count, &err), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct leaf leaves[16];
+		char text[128], *place = NULL;
+		int count = 0;
+
+		text_copy(text, sizeof text, rows[i].agents);
+		for (char *token = strtok_r(text, " ", &place); token; token = strtok_r(NULL, " ", &place)) {
+			char *letter = strchr(token, ':');
+
+			*letter++ = '\0';
+			leaves[count++] = (struct leaf){ "", network_find(&network, token),
+				*letter == 'G' ? LEAF_GOOD : *letter == 'B' ? LEAF_BAD : LEAF_UNKNOWN, false };
+		}
+		print_message("%s\n", rows[i].name);
+		assert_int_equal(localise_is_common(&network, leaves, count), rows[i].want);
+	}
+	network_close(&network);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -535,6 +577,7 @@ int main(void)
 		cmocka_unit_test(test_finds_planted_faults_through_noise),
 		cmocka_unit_test(test_confidence),
 		cmocka_unit_test(test_upstream),
+		cmocka_unit_test(test_common),
 	};
 
 	return cmocka_run_group_tests_name("localise", tests, NULL, NULL);

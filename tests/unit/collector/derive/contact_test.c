@@ -20,7 +20,8 @@ static const struct collector_config config = {
 	.decision = { .reopen_within_ms = 72 * HOUR_MS, .chronic_reopens = 3, .chronic_within_ms = 14 * 24 * HOUR_MS, .close_of = 24,
 		      .verdict_valid = 4, .verdict_cells = 2 },
 	.outages = { .outage_from_ms = MINUTE_MS, .coverage_percent = 90 },
-	.reliability = { .window_ms = 30 * 24 * HOUR_MS, .outages = 4, .briefs = 20, .briefs_within_ms = 24 * HOUR_MS },
+	.reliability = { .window_ms = 30 * 24 * HOUR_MS, .outages = 4, .down_ms = 216 * MINUTE_MS, .briefs = 20,
+			 .briefs_within_ms = 24 * HOUR_MS },
 	.silence = {
 		.report_ms = 5 * MINUTE_MS, .late_reports = 2, .silent_reports = 3, .silent_extra_ms = MINUTE_MS,
 		.ticket_after_ms = HOUR_MS, .guard_least = 5, .guard_percent = 20, .guard_deviations = 6, .guard_left_percent = 20,

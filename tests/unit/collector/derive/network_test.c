@@ -56,7 +56,7 @@ struct scenario {
 	void (*draw)(int line, int cell, char ret_letters[LEG_COUNT]);
 	const char *want;    /* incidents: "server of core opened 9, 20 proven; " by cells */
 	int tickets;         /* neither withdrawn nor, in the end, without their incident */
-	bool has_outage;
+	const char *outage;  /* its cause; NULL: none */
 };
 
 struct run {
@@ -126,17 +126,19 @@ static void put_measurement(struct run *run, int line, int cell, enum leg leg, c
 	assert_ok(network_note(txn, &config, &run->lines[line], &m, &err));
 }
 
-/* Everything below d3 was interrupted from 10:03 to 10:13. */
+/* From 10:03 to 10:13 everything below d3 was interrupted, or, beyond the access network, everything. */
 static void put_outage(struct run *run, int line, int from, int to)
 {
 	const struct line *at = &run->lines[line];
 	int64_t from_ms = START_MS + from * CELL_MS, to_ms = START_MS + to * CELL_MS, changed_ms = INT64_MAX;
 	int64_t down_ms = START_MS + 10 * HOUR_MS + 3 * MINUTE_MS;
 	json_t *alive = json_pack("{s:I, s:I}", "started_ms", from_ms, "ended_ms", to_ms);
-	json_t *outage = json_pack("{s:I, s:I, s:s}", "started_ms", down_ms, "ended_ms", down_ms + 10 * MINUTE_MS, "cause", "access");
+	json_t *outage = json_pack("{s:I, s:I, s:s}", "started_ms", down_ms, "ended_ms", down_ms + 10 * MINUTE_MS, "cause",
+				   run->scenario->outage);
+	bool is_hit = strcmp(run->scenario->outage, "access") || (line >= CANARIES && line % BRANCHES == 3);
 
 	assert_ok(outage_event_put(&run->fixture->txn, at, 1, ++run->seq, "alive", alive, 0, &changed_ms, &err));
-	if (line >= CANARIES && line % BRANCHES == 3 && from_ms <= down_ms && down_ms < to_ms)
+	if (is_hit && from_ms <= down_ms && down_ms < to_ms)
 		assert_ok(outage_event_put(&run->fixture->txn, at, 1, ++run->seq, "outage", outage, 0, &changed_ms, &err));
 	if (changed_ms != INT64_MAX)
 		assert_ok(network_note_change(&run->fixture->txn, changed_ms, &err));
@@ -154,7 +156,7 @@ static void report(struct run *run, int line, int from, int to)
 		for (int leg = 0; leg < LEG_COUNT; leg++)
 			put_measurement(run, line, cell, (enum leg)leg, letters[leg]);
 	}
-	if (run->scenario->has_outage)
+	if (run->scenario->outage)
 		put_outage(run, line, from, to);
 	assert_ok(derive_fast(&run->fixture->txn, &config, &run->lines[line], START_MS + from * CELL_MS, run->now_ms, &err));
 }
@@ -312,7 +314,7 @@ static void draw_overload(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_overloaded_server(void **state)
 {
 	static const struct scenario scenario = {
-		"overloaded server", 1000, 32, 4, draw_overload, "server of core opened 14, proven 28; ", 0, false,
+		"overloaded server", 1000, 32, 4, draw_overload, "server of core opened 14, proven 28; ", 0, NULL,
 	};
 
 	(void)state;
@@ -329,7 +331,7 @@ static void draw_segment(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_slow_segment(void **state)
 {
 	static const struct scenario scenario = {
-		"slow segment", 200, 72, 4, draw_segment, "slow of d3b2 opened 8, proven 51; ", 4, false,
+		"slow segment", 200, 72, 4, draw_segment, "slow of d3b2 opened 8, proven 51; ", 4, NULL,
 	};
 
 	(void)state;
@@ -345,7 +347,7 @@ static void draw_upstream(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_upstream(void **state)
 {
 	static const struct scenario scenario = {
-		"upstream", 100, 28, 4, draw_upstream, "upstream of hub-ix opened 6, proven 23; ", 0, false,
+		"upstream", 100, 28, 4, draw_upstream, "upstream of hub-ix opened 6, proven 23; ", 0, NULL,
 	};
 
 	(void)state;
@@ -361,7 +363,7 @@ static void draw_core(int line, int cell, char ret_letters[LEG_COUNT])
 
 static void test_core(void **state)
 {
-	static const struct scenario scenario = { "core", 100, 28, 4, draw_core, "slow of core opened 6, proven 23; ", 0, false };
+	static const struct scenario scenario = { "core", 100, 28, 4, draw_core, "slow of core opened 6, proven 23; ", 0, NULL };
 
 	(void)state;
 	check(&scenario);
@@ -377,7 +379,7 @@ static void draw_altered(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_altered_content(void **state)
 {
 	static const struct scenario scenario = {
-		"altered content", 100, 20, 1, draw_altered, "content-local of core opened 6, proven 15; ", 0, false,
+		"altered content", 100, 20, 1, draw_altered, "content-local of core opened 6, proven 15; ", 0, NULL,
 	};
 
 	(void)state;
@@ -393,7 +395,7 @@ static void draw_lone(int line, int cell, char ret_letters[LEG_COUNT])
 
 static void test_lone_line(void **state)
 {
-	static const struct scenario scenario = { "lone line", 50, 20, 4, draw_lone, "", 1, false };
+	static const struct scenario scenario = { "lone line", 50, 20, 4, draw_lone, "", 1, NULL };
 	struct run run = { .scenario = &scenario };
 	void *opened;
 
@@ -420,17 +422,32 @@ static void draw_good(int line, int cell, char ret_letters[LEG_COUNT])
 static void test_outage(void **state)
 {
 	static const struct scenario scenario = {
-		"outage", 100, 48, 4, draw_good, "outage of d3 opened 40, proven 41; ", 0, true,
+		"outage", 100, 48, 4, draw_good, "outage of d3 opened 40, proven 41; ", 0, "access",
 	};
 
 	(void)state;
 	check(&scenario);
 }
 
+/* O-g: nobody's outage, and one incident. */
+static void test_dead_server(void **state)
+{
+	static const struct scenario scenarios[] = {
+		{ "dead server", 100, 48, 4, draw_good, "server-outage of core opened 40, proven 41; ", 0, "local-server" },
+		{ "dead file server", 100, 48, 4, draw_good, "server-outage of core opened 40, proven 41; ", 0, "http" },
+		{ "dead upstream", 100, 48, 4, draw_good, "upstream-outage of hub-ix opened 40, proven 41; ", 0, "upstream" },
+		{ "names", 100, 48, 4, draw_good, "", 0, "dns" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
+		check(&scenarios[i]);
+}
+
 /* What is planned is no incident, and nobody's ticket. */
 static void test_maintenance(void **state)
 {
-	static const struct scenario scenario = { "maintenance", 100, 48, 4, draw_good, "", 0, true };
+	static const struct scenario scenario = { "maintenance", 100, 48, 4, draw_good, "", 0, "access" };
 	const struct maintenance work = {
 		.id = "m-1", .node = "d3", .announced_ms = START_MS, .from_ms = START_MS + 10 * HOUR_MS, .to_ms = START_MS + 11 * HOUR_MS,
 		.by = "olga", .note = "",
@@ -456,7 +473,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lone_line),  cmocka_unit_test(test_slow_segment),    cmocka_unit_test(test_upstream),
 		cmocka_unit_test(test_core),       cmocka_unit_test(test_altered_content), cmocka_unit_test(test_overloaded_server),
-		cmocka_unit_test(test_outage),     cmocka_unit_test(test_maintenance),
+		cmocka_unit_test(test_outage),     cmocka_unit_test(test_maintenance),     cmocka_unit_test(test_dead_server),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,9 +136,12 @@ static void says_when_reliability_may_have_changed(void **state)
 	assert_int_equal(put(txn, &line, 1, 4, "alive", "{'started_ms':86000000,'ended_ms':86500000}"), 86000000);
 	assert_int_equal(put(txn, &line, 1, 5, "outage", ENDED), 1000);
 	assert_int_equal(put(txn, &line, 1, 6, "latency", "{}"), INT64_MAX);
+	assert_int_equal(put(txn, &line, 1, 7, "outage", "{'started_ms':86500000,'cause':'access'}"), 86500000);
+	assert_int_equal(put(txn, &line, 1, 8, "alive", "{'started_ms':86500000,'ended_ms':86600000}"), 86500000);
+	assert_int_equal(put(txn, &line, 1, 9, "alive", "{'started_ms':86500000,'ended_ms':86700000}"), 86600000);
 	assert_ok(watched_span(txn, &line, &from_ms, &to_ms, &err));
 	assert_int_equal(from_ms, 1000);
-	assert_int_equal(to_ms, 86500000);
+	assert_int_equal(to_ms, 86700000);
 }
 
 static void enrol(struct txn *txn, const char *line, unsigned char number)
@@ -188,21 +191,27 @@ static void note_leaf(void *arg, int64_t line_number, enum leaf_state state)
 static void lists_leaves_at_a_time(void **state)
 {
 	static const struct {
-		const char *outage, *alive, *want;
+		const char *outage, *alive, *want[OUTAGE_PLACE_COUNT];   /* of the access, the server, upstream */
 	} rows[] = {
-		{ NULL, "{'started_ms':0,'ended_ms':9000}", "good; " },
-		{ "{'started_ms':1000,'ended_ms':5001,'cause':'access'}", "{'started_ms':0,'ended_ms':9000}", "bad; " },
-		{ "{'started_ms':1000,'ended_ms':5000,'cause':'access'}", "{'started_ms':0,'ended_ms':9000}", "good; " },
-		{ "{'started_ms':5001,'ended_ms':5002,'cause':'carrier'}", "{'started_ms':0,'ended_ms':9000}", "good; " },
-		{ "{'started_ms':1000,'ended_ms':9000,'cause':'gateway'}", NULL, "bad; " },
-		{ "{'started_ms':1000,'ended_ms':9000,'cause':'local-server'}", "{'started_ms':0,'ended_ms':9000}", "good; " },
-		{ "{'started_ms':1000,'ended_ms':9000,'cause':'power'}", "{'started_ms':0,'ended_ms':1000}", "" },
-		{ "{'started_ms':1000,'ended_ms':9000,'cause':'clock'}", NULL, "" },
-		{ "{'started_ms':1000,'cause':'access'}", "{'started_ms':0,'ended_ms':9000}", "bad; " },
-		{ "{'started_ms':1000,'cause':'access'}", "{'started_ms':0,'ended_ms':5000}", "" },
+		{ NULL, "{'started_ms':0,'ended_ms':9000}", { "good; ", "good; ", "good; " } },
+		{ "{'started_ms':1000,'ended_ms':5001,'cause':'access'}", "{'started_ms':0,'ended_ms':9000}", { "bad; ", "", "" } },
+		{ "{'started_ms':1000,'ended_ms':5000,'cause':'access'}", "{'started_ms':0,'ended_ms':9000}",
+		  { "good; ", "good; ", "good; " } },
+		{ "{'started_ms':5001,'ended_ms':5002,'cause':'carrier'}", "{'started_ms':0,'ended_ms':9000}",
+		  { "good; ", "good; ", "good; " } },
+		{ "{'started_ms':1000,'ended_ms':9000,'cause':'gateway'}", NULL, { "bad; ", "", "" } },
+		{ "{'started_ms':1000,'ended_ms':9000,'cause':'local-server'}", "{'started_ms':0,'ended_ms':9000}",
+		  { "good; ", "bad; ", "good; " } },
+		{ "{'started_ms':1000,'cause':'http'}", "{'started_ms':0,'ended_ms':9000}", { "good; ", "bad; ", "good; " } },
+		{ "{'started_ms':1000,'cause':'upstream'}", "{'started_ms':0,'ended_ms':9000}", { "good; ", "good; ", "bad; " } },
+		{ "{'started_ms':1000,'cause':'dns'}", "{'started_ms':0,'ended_ms':9000}", { "good; ", "", "good; " } },
+		{ "{'started_ms':1000,'ended_ms':9000,'cause':'power'}", "{'started_ms':0,'ended_ms':1000}", { "", "", "" } },
+		{ "{'started_ms':1000,'ended_ms':9000,'cause':'clock'}", NULL, { "", "", "" } },
+		{ "{'started_ms':1000,'cause':'access'}", "{'started_ms':0,'ended_ms':9000}", { "bad; ", "", "" } },
+		{ "{'started_ms':1000,'cause':'access'}", "{'started_ms':0,'ended_ms':5000}", { "", "", "" } },
 	};
 	struct txn *txn = txn_of(state);
-	char text[256] = "", want[256] = "";
+	char want[OUTAGE_PLACE_COUNT][256] = { "" };
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char id[16];
@@ -214,11 +223,17 @@ static void lists_leaves_at_a_time(void **state)
 			put(txn, &line, 1, 1, "outage", rows[i].outage);
 		if (rows[i].alive)
 			put(txn, &line, 1, 2, "alive", rows[i].alive);
-		if (*rows[i].want)
-			snprintf(want + strlen(want), sizeof want - strlen(want), "%lld %s", (long long)line.number, rows[i].want);
+		for (int place = 0; place < OUTAGE_PLACE_COUNT; place++)
+			if (*rows[i].want[place])
+				snprintf(want[place] + strlen(want[place]), sizeof want[place] - strlen(want[place]), "%lld %s",
+					 (long long)line.number, rows[i].want[place]);
 	}
-	assert_ok(outage_leaves_at(txn, 5000, note_leaf, text, &err));
-	assert_string_equal(text, want);
+	for (int place = 0; place < OUTAGE_PLACE_COUNT; place++) {
+		char text[256] = "";
+
+		assert_ok(outage_leaves_at(txn, (enum outage_place)place, 5000, note_leaf, text, &err));
+		assert_string_equal(text, want[place]);
+	}
 }
 
 int main(void)
