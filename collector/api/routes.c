@@ -18,7 +18,7 @@ static const struct api_route routes[] = {
 
 	{ "GET",    PREFIX "/clients",                    API_PERSON, ACTION_SEE, clients_read, NULL, "clients" },
 	{ "GET",    PREFIX "/clients/{id}",               API_PERSON, ACTION_SEE, client_read, NULL, "client" },
-	{ "GET",    PREFIX "/agents",                     API_PERSON, ACTION_SEE, agents_read, NULL, NULL },
+	{ "GET",    PREFIX "/agents",                     API_PERSON, ACTION_SEE, agents_read, NULL, "agents" },
 	{ "GET",    PREFIX "/lines/{id}/measurements",    API_PERSON, ACTION_SEE, measurements_read, NULL, NULL },
 	{ "GET",    PREFIX "/lines/{id}/history",         API_PERSON, ACTION_SEE, history_read, NULL, "history" },
 	{ "GET",    PREFIX "/lines/{id}/outages",         API_PERSON, ACTION_SEE, outages_read, NULL, NULL },

@@ -137,7 +137,7 @@ static json_t *describe_opening(const struct episode *episode)
 {
 	const struct silence_rule *rule = episode->round->rule;
 
-	return json_pack("{s:{s:I}, s:[], s:{s:I}}", "rule", "silent_ms", (json_int_t)rule->ticket_after_ms, "measurements",
+	return json_pack("{s:{s:I}, s:[], s:{s:I}}", "rule", "silent_span_ms", (json_int_t)rule->ticket_after_ms, "measurements",
 			 "contact", "last_report_ms", (json_int_t)episode->row->gap_from_ms);
 }
 
@@ -146,7 +146,7 @@ static json_t *describe_proof(const struct episode *episode)
 {
 	return json_pack("{s:[], s:{s:I, s:I, s:s, s:I}}", "measurements", "contact",
 			 "last_report_ms", (json_int_t)episode->row->gap_from_ms, "returned_ms", (json_int_t)episode->row->returned_ms,
-			 "cause", absence_names[episode->why], "cause_ms", (json_int_t)episode->why_ms);
+			 "cause", absence_names[episode->why], "cause_span_ms", (json_int_t)episode->why_ms);
 }
 
 static int make_evidence(void *arg, struct txn *txn, const struct move *move, json_t **ret_evidence, struct err *err)

@@ -43,7 +43,7 @@ static const struct word {
 	{ "defect", "defect" }, { "action", "action" },       { "what", "action" },      { "role", "role" },
 	{ "kind", "kind" },     { "confidence", "confidence" },
 	{ "good", "quality" },  { "reliable", "quality" },    { "quality", "quality" },
-	{ "cause", "cause" },   { "attributed_to", "whose" },
+	{ "cause", "cause" },   { "attributed_to", "whose" }, { "contact", "contact" },
 };
 
 /* Members that become part of an address. */

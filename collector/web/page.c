@@ -37,6 +37,7 @@ static void prepare_tickets(struct draft *draft);
 static void prepare_ticket(struct draft *draft);
 static void prepare_maintenance(struct draft *draft);
 static void prepare_incidents(struct draft *draft);
+static void prepare_agents(struct draft *draft);
 static void prepare_incident(struct draft *draft);
 static void prepare_problem(struct draft *draft);
 
@@ -54,6 +55,7 @@ static const struct kind {
 	{ "maintenance", "maintenance", "title.maintenance", prepare_maintenance },
 	{ "incidents", "incidents", "title.incidents", prepare_incidents },
 	{ "incident", "incidents", NULL,         prepare_incident },
+	{ "agents",  "agents",  "title.agents",  prepare_agents },
 	{ "login",   "",        "title.login",   NULL },
 	{ "problem", "",        NULL,            prepare_problem },
 };
@@ -65,6 +67,8 @@ static const char *const states[] = {
 };
 
 static const char *const incident_states[] = { "open", "proven", "closed", "withdrawn", NULL };
+
+static const char *const contacts[] = { "fresh", "late", "silent", NULL };
 
 static const struct filter {
 	const char *template, *name;
@@ -79,6 +83,7 @@ static const struct filter {
 	{ "tickets", "client",  NULL,      NULL },
 	{ "tickets", "holder",  NULL,      NULL },
 	{ "incidents", "state", incident_states, "state" },
+	{ "agents", "contact",  contacts,  "contact" },
 };
 
 static const struct {
@@ -290,6 +295,12 @@ static void prepare_clients(struct draft *draft)
 static void prepare_tickets(struct draft *draft)
 {
 	json_object_set_new(draft->data, "table", table_of("tickets", json_object_get(draft->data, "items")));
+	add_next(draft);
+}
+
+static void prepare_agents(struct draft *draft)
+{
+	json_object_set_new(draft->data, "table", table_of("agents", json_object_get(draft->data, "items")));
 	add_next(draft);
 }
 

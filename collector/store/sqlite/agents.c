@@ -185,22 +185,9 @@ static int read_cursor(const char *cursor, char ret_id[ID_SIZE], struct err *err
 	return *ret_id ? 0 : cursor_fault(err);
 }
 
-/* One row more than the page was asked for: there is another page. */
-static void end_page(json_t *page, int64_t limit)
-{
-	json_t *items = json_object_get(page, "items");
-	json_t *cursor = json_null();
-	size_t last = (size_t)limit;
-
-	if (limit && json_array_size(items) > last) {
-		json_array_remove(items, last);
-		cursor = cursor_write(json_pack("[O]", json_object_get(json_array_get(items, last - 1), "id")));
-	}
-	json_object_set_new(page, "cursor", cursor);
-}
-
 int agents_list(struct txn *txn, const struct agent_filter *filter, json_t **ret_page, struct err *err)
 {
+	static const char *const key[] = { "id", NULL };
 	sqlite3_stmt *statement = db_statement(txn->db, sql[AGENT_LIST]);
 	char after_id[ID_SIZE];
 
@@ -213,7 +200,7 @@ int agents_list(struct txn *txn, const struct agent_filter *filter, json_t **ret
 	db_bind_integer(statement, ":limit", filter->limit ? filter->limit + 1 : -1);
 	if (rows_to_json(statement, no_choices, ret_page, err) < 0)
 		return -1;
-	end_page(*ret_page, filter->limit);
+	cursor_end_page(*ret_page, filter->limit ? filter->limit : INT64_MAX, key);
 	return 0;
 }
 

@@ -373,39 +373,15 @@ static int complete(struct txn *txn, json_t *incident, struct err *err)
 
 static int bind_filter(sqlite3_stmt *statement, const struct incident_filter *filter, json_t **ret_key, struct err *err)
 {
-	json_int_t after_ms;
-	const char *after_id;
-
 	for (int i = 0; filter->state && incident_state_names[i]; i++)
 		if (!strcmp(filter->state, incident_state_names[i]))
 			db_bind_integer(statement, ":state", i);
-	if (!filter->cursor)
-		return 0;
-	if (cursor_read(filter->cursor, ret_key, err) < 0)
-		return -1;
-	if (json_unpack(*ret_key, "[Is!]", &after_ms, &after_id))
-		return cursor_fault(err);
-	db_bind_integer(statement, ":after_ms", after_ms);
-	db_bind_text(statement, ":after_id", after_id);
-	return 0;
-}
-
-/* The statement asked for one row more than limit, to know whether there is a next page. */
-static void add_cursor(json_t *page, int64_t limit)
-{
-	json_t *items = json_object_get(page, "items");
-	json_t *cursor = NULL, *last;
-
-	if ((int64_t)json_array_size(items) > limit) {
-		json_array_remove(items, (size_t)limit);
-		last = json_array_get(items, (size_t)limit - 1);
-		cursor = cursor_write(json_pack("[OO]", json_object_get(last, "opened_ms"), json_object_get(last, "id")));
-	}
-	json_object_set_new(page, "cursor", cursor ? cursor : json_null());
+	return cursor_bind(statement, filter->cursor, ret_key, err);
 }
 
 int incidents_list(struct txn *txn, const struct incident_filter *filter, json_t **ret_page, struct err *err)
 {
+	static const char *const members[] = { "opened_ms", "id", NULL };
 	sqlite3_stmt *statement = db_statement(txn->db, sql[LIST]);
 	json_t *key = NULL, *page = NULL, *incident;
 	int rc = -1;
@@ -416,7 +392,7 @@ int incidents_list(struct txn *txn, const struct incident_filter *filter, json_t
 	db_bind_integer(statement, ":limit", filter->limit + 1);
 	if (rows_to_json(statement, choices, &page, err) < 0)
 		goto out;
-	add_cursor(page, filter->limit);
+	cursor_end_page(page, filter->limit, members);
 	json_array_foreach(json_object_get(page, "items"), i, incident)
 		if (complete(txn, incident, err) < 0)
 			goto out;

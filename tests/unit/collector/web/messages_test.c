@@ -14,6 +14,7 @@
 #include "agent/base/measurement.h"
 #include "collector/decide/incident.h"
 #include "collector/decide/outages.h"
+#include "collector/decide/silence.h"
 #include "collector/web/assets.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -36,6 +37,7 @@ static const char *const actions[] = {
 static const char *const causes[] = {   /* of cause_names, those that are outages */
 	"carrier", "gateway", "access", "local-server", "upstream", "dns", "http", "power", "shutdown", "suspend", "agent", NULL,
 };
+static const char *const unexplained[] = { "unexplained", NULL };   /* of absence_names, what no outage is called */
 static const char *const roles[] = { "viewer", "tech", "manager", "director", "admin", NULL };
 
 /* Words that the API's JSON may hold, and where their messages are. */
@@ -47,6 +49,7 @@ static const struct {
 	{ "defect", defects },   { "state", states },              { "quality", qualities },   { "action", actions },
 	{ "role", roles },       { "cause", causes },              { "whose", attribution_names },
 	{ "kind", incident_kind_names }, { "cause", incident_cause_names }, { "confidence", confidence_names },
+	{ "contact", contact_names }, { "cause", unexplained },
 };
 
 static void every_word_has_its_message(void **state)

@@ -81,6 +81,10 @@ static const char incident[] =
 	"{" INCIDENT ", \"history\": [{\"at_ms\": 1795350900000, \"what\": \"opened\", \"node\": \"b2\"}], \"said\": [{\"at_ms\": "
 	"1795351900000, \"action\": \"fixed\", \"by\": \"ivanov\", \"cause\": \"" HOSTILE "\", \"done\": \"spliced\"}], "
 	"\"children\": {\"items\": [{" TICKET "}], \"cursor\": null}, \"may_move\": true}";
+static const char agents[] =
+	"{\"items\": [{\"id\": \"a-1\", \"line\": \"line-7\", \"host\": \"" HOSTILE "\", \"version\": \"0.1.0\", \"contact\": \"silent\", "
+	"\"last_report_ms\": 1795350000000}, {\"id\": \"a-2\", \"line\": \"line-8\", \"host\": \"pc\", \"version\": \"0.1.0\", "
+	"\"revoked_ms\": 1795350000000}], \"cursor\": null}";
 static const char problem[] =
 	"{\"type\": \"about:blank\", \"title\": \"Not Found\", \"status\": 404, \"detail\": \"" HOSTILE "\", "
 	"\"errors\": [{\"field\": \"limit\", \"detail\": \"must be a number\"}]}";
@@ -142,6 +146,25 @@ static const struct {
 	  MEASUREMENT("hub", "1795350000000", "51000000", "bad") "], \"local\": ["
 	  MEASUREMENT("local", "1795350000000", "61000000", "good") "]}, \"custody\": []}", NULL,
 	  { "The other leg meanwhile", "61" NBSP "Mbit/s" }, { "61" NBSP "Мбит/с" } },
+	{ "ticket", "{\"id\": \"t-3\", \"client\": \"1\", \"line\": \"line-7\", \"chronic\": true, \"retrospective\": true, \"evidence\": {"
+	  "\"rule\": {\"silent_span_ms\": 3600000}, \"measurements\": [], \"contact\": {\"last_report_ms\": 1795350000000}, \"later\": ["
+	  "{\"at_ms\": 1795356000000, \"what\": \"proven\", \"measurements\": [], \"contact\": {\"last_report_ms\": 1795350000000, "
+	  "\"returned_ms\": 1795356000000, \"cause\": \"power\", \"cause_span_ms\": 5400000}}]}, \"custody\": []}", NULL,
+	  { "<dt>Silent for more than</dt><dd>1" NBSP "h</dd>", "<dt>What its agent says</dt><dd>loss of power, 1" NBSP "h" NBSP "30" NBSP
+	    "min</dd>", ", chronic, found afterwards" },
+	  { "<dt>Молчит дольше</dt>", "отключение питания", "обнаружена задним числом" } },
+	{ "ticket", "{\"id\": \"t-4\", \"client\": \"1\", \"line\": \"line-7\", \"evidence\": {\"profile\": {\"name\": \"standard\", "
+	  "\"within_span_ms\": 2592000000, \"outages\": 3, \"down_over_span_ms\": 7200000, \"briefs\": 10, "
+	  "\"briefs_within_span_ms\": 86400000}, \"outages\": [], \"measurements\": [], \"later\": [{\"at_ms\": 1795356000000, "
+	  "\"what\": \"proven\", \"profile\": {\"name\": \"standard\", \"within_span_ms\": 604800000, \"outages_at_most\": 0, "
+	  "\"down_under_span_ms\": 1800000}, \"outages\": [], \"measurements\": []}]}, \"custody\": []}", NULL,
+	  { "<dd>standard</dd>", "<dd>30" NBSP "d</dd>", "more than</dt><dd>2" NBSP "h</dd>", "<dt>Outages at the most</dt><dd>0</dd>" },
+	  { "<dt>Профиль надёжности</dt>", "<dd>30" NBSP "д</dd>" } },
+	{ "agents", agents, "contact=silent",
+	  { ESCAPED, "<span class=\"state silent\">silent</span>", "<option value=\"silent\" selected>silent</option>",
+	    "href=\"/lines/line-7/history\"", "revoked 22" NBSP "Nov", "never" },
+	  { "<span class=\"state silent\">молчит</span>", "<title>Агенты · Plumbline</title>" } },
+	{ "agents", "{\"items\": [], \"cursor\": null}", NULL, { "No agents." }, { "Агентов нет." } },
 	{ "login", "{\"next\": \"/clients?q=\\\"\", \"failed\": true}", NULL,
 	  { "Name or password is wrong.", "name=\"next\" value=\"/clients?q=&quot;\"", "action=\"/session\"" },
 	  { "Неверное имя или пароль." } },
