@@ -6,8 +6,6 @@
 #include "agent/check.h"
 
 #include <inttypes.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,14 +139,18 @@ static const char *const reason_words[REASON_COUNT][LANGUAGE_COUNT] = {
 };
 
 /* Russian where the locale says so and its letters can be shown. */
+/* As the environment names it, also where the system has no such locale installed. */
 static enum language find_language(void)
 {
-	const char *name = setlocale(LC_ALL, "");
+	static const char *const variables[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
 
-	if (!name || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
-		return ENGLISH;
-	name = setlocale(LC_MESSAGES, NULL);
-	return name && !strncmp(name, "ru", 2) ? RUSSIAN : ENGLISH;
+	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+		const char *name = getenv(variables[i]);
+
+		if (name && *name)
+			return !strncmp(name, "ru", 2) && (strcasestr(name, "utf-8") || strcasestr(name, "utf8")) ? RUSSIAN : ENGLISH;
+	}
+	return ENGLISH;
 }
 
 /* --- what to download --- */

@@ -198,12 +198,40 @@ static void test_which_file_of_a_ladder(void **state)
 	}
 }
 
+static void test_language_is_what_the_environment_names(void **state)
+{
+	static const struct {
+		const char *lc_all, *lang, *want;
+	} rows[] = {
+		{ "", "ru_RU.UTF-8", "не удалось (нет соединения)" },
+		{ "C", "ru_RU.UTF-8", "failed (no connection)" },
+		{ "", "ru_RU.KOI8-R", "failed (no connection)" },
+		{ "ru_RU.utf8", "en_US.UTF-8", "не удалось (нет соединения)" },
+	};
+	const struct check_options options = { .local = REFUSED };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct buf out = { 0 }, err = { 0 };
+
+		setenv("LC_ALL", rows[i].lc_all, 1);
+		setenv("LANG", rows[i].lang, 1);
+		assert_int_equal(run_check(&options, &out, &err), 3);
+		if (!strstr(buf_text(&out), rows[i].want))
+			fail_msg("%s %s: %s", rows[i].lc_all, rows[i].lang, buf_text(&out));
+		buf_free(&out);
+		buf_free(&err);
+	}
+	setenv("LC_ALL", "C", 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exit_codes_and_words),
 		cmocka_unit_test(test_altered_content_is_not_good),
 		cmocka_unit_test(test_which_file_of_a_ladder),
+		cmocka_unit_test(test_language_is_what_the_environment_names),
 	};
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
