@@ -210,6 +210,37 @@ static void test_whose_it_is(void **state)
 			fail_msg("row %zu: %s", i, cause_names[rows[i].cause]);
 }
 
+/* Section 13, invariant 6: beside an outage in the access network, wherever in the day, watched meanwhile or not. */
+static void test_what_is_off_never_lowers_availability(void **state)
+{
+	static const enum outage_cause causes[] = { CAUSE_POWER, CAUSE_SUSPEND, CAUSE_SHUTDOWN, CAUSE_AGENT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+		for (int64_t from_ms = 0; from_ms < DAY_MS; from_ms += 10 * MINUTE_MS) {
+			const int64_t to_ms = from_ms + 50 * MINUTE_MS;
+			const struct outage_fact outages[] = {
+				{ AT(10, 0, 0), AT(10, 20, 0), ALL, CAUSE_ACCESS, false }, { from_ms, to_ms, ALL, causes[i], false },
+			};
+			const struct stretch watched[] = { { 0, from_ms }, { to_ms, DAY_MS } };
+			struct outage_facts facts = { .rule = &rule, .owners = usual, .outages = outages, .outage_count = 1,
+						      .watched = watched, .watched_count = 2 };
+			struct outage_history without, with;
+			struct availability alone, beside;
+
+			outage_history_make(&facts, &without);
+			facts.outage_count = 2;
+			outage_history_make(&facts, &with);
+			alone = outage_availability(&without, 0, DAY_MS);
+			beside = outage_availability(&with, 0, DAY_MS);
+			if (availability_ppm(&beside) < availability_ppm(&alone) || beside.down_ms > alone.down_ms)
+				fail_msg("cause %d at minute %d: %d ppm with it, %d without", (int)causes[i],
+					 (int)(from_ms / MINUTE_MS), (int)availability_ppm(&beside), (int)availability_ppm(&alone));
+			outage_history_free(&without);
+			outage_history_free(&with);
+		}
+}
+
 static void test_site_power(void **state)
 {
 	(void)state;
@@ -248,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_a_day),
 		cmocka_unit_test(test_thirty_days),
 		cmocka_unit_test(test_whose_it_is),
+		cmocka_unit_test(test_what_is_off_never_lowers_availability),
 		cmocka_unit_test(test_site_power),
 		cmocka_unit_test(test_what_accuses_a_line),
 	};
