@@ -14,12 +14,13 @@ PASSWORD = "correct horse battery"
 class World:
     """Sites are added with lab.add_host before agents start on them. config is formatted with the addresses and digests."""
 
-    def __init__(self, lab, root, build, state, config, topology, clients, reference_size="1MiB"):
+    def __init__(self, lab, root, build, state, config, topology, clients, reference_sizes=None):
         self.lab, self.root, self.build, self.state = lab, root, build, str(state)
         for host in ("local", "hub", "noc"):
             lab.add_host(host)
         self.make_certificate()
-        digests = {leg: self.make_reference(leg, reference_size) for leg in ("local", "hub")}
+        sizes = {"local": "1MiB", "hub": "1MiB", **(reference_sizes or {})}
+        digests = {leg: self.make_reference(leg, size) for leg, size in sizes.items()}
         self.servers = {leg: self.start_file_server(leg) for leg in digests}
         self.collector = Collector(
             build, state, config.format(noc=lab.address("noc"), state=state, local=lab.address("local"), hub=lab.address("hub"),
