@@ -16,6 +16,7 @@
 #define CELLS_MAX       500   /* of a round: what it read must not be old when it writes */
 #define EVALUATIONS_MAX 200
 #define LINES_MAX       20    /* of a writing job: reports wait for it */
+#define BEFORE_MS       INT64_C(86400000)   /* what a round reads before the first cell that it judges */
 
 /* Announced work is announced before it starts, so before anything measured meanwhile arrives. */
 static int is_worked_on(struct txn *txn, const struct line *line, int64_t at_ms, bool *ret_is, struct err *err)
@@ -57,6 +58,24 @@ int network_note(struct txn *txn, const struct collector_config *config, const s
 int network_note_change(struct txn *txn, int64_t from_ms, struct err *err)
 {
 	return network_touch(txn, WORK_EVALUATE, from_ms, err);
+}
+
+/* A cell is judged, and the network evaluated, with the measurements made then. */
+static int64_t oldest_judged(const struct collector_config *config, int64_t now_ms)
+{
+	return now_ms - config->keep_measurements_ms;
+}
+
+int network_prune(struct txn *txn, const struct collector_config *config, int64_t now_ms, int64_t limit, int64_t *ret_count,
+		  struct err *err)
+{
+	int64_t before_ms = oldest_judged(config, now_ms) - BEFORE_MS, cells, evaluations;
+
+	if (guard_cells_prune(txn, before_ms, limit, &cells, err) < 0 ||
+	    evaluations_prune(txn, before_ms, limit - cells, &evaluations, err) < 0)
+		return -1;
+	*ret_count = cells + evaluations;
+	return 0;
 }
 
 struct network_round {
@@ -128,9 +147,20 @@ static int read_evaluations(struct txn *txn, struct network_round *round, const 
 				&round->incidents, err);
 }
 
+static int read_todo(struct txn *txn, struct network_round *round, enum network_work work, struct err *err)
+{
+	int64_t oldest_ms = oldest_judged(round->config, round->now_ms);
+
+	if (network_todo(txn, work, &round->todo, err) < 0)
+		return -1;
+	if (round->todo.from_ms < oldest_ms)
+		round->todo.from_ms = oldest_ms;
+	return 0;
+}
+
 static int has_cells(struct txn *txn, struct network_round *round, struct err *err)
 {
-	return network_todo(txn, WORK_GUARD, &round->todo, err) < 0 ? -1 : round->todo.from_ms <= round->now_ms;
+	return read_todo(txn, round, WORK_GUARD, err) < 0 ? -1 : round->todo.from_ms <= round->now_ms;
 }
 
 static int has_lines(struct txn *txn, struct network_round *round, struct err *err)
@@ -146,7 +176,7 @@ static int has_evaluations(struct txn *txn, struct network_round *round, struct 
 {
 	const struct network_todo *todo = &round->todo;
 
-	if (network_todo(txn, WORK_EVALUATE, &round->todo, err) < 0)
+	if (read_todo(txn, round, WORK_EVALUATE, err) < 0)
 		return -1;
 	return todo->touched_ms != INT64_MAX ||
 	       (todo->from_ms <= round->now_ms && end_of_cell(round, todo->from_ms) <= round->now_ms);

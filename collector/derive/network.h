@@ -31,6 +31,11 @@ int network_note(struct txn *txn, const struct collector_config *config, const s
 /* Something but measurements changed the states of lines from then on: an outage, silence. derive_fast says so itself. */
 int network_note_change(struct txn *txn, int64_t from_ms, struct err *err);
 
+/* Drops at most limit rows that nothing is derived from any more: what the measurements that are kept no longer bear out stays
+ * as it was found. *ret_count: how many. */
+int network_prune(struct txn *txn, const struct collector_config *config, int64_t now_ms, int64_t limit, int64_t *ret_count,
+		  struct err *err);
+
 struct network_round;
 
 /* What a round looks for, and after it what the next one should. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "collector/derive/network.h"
 #include "collector/store/rollups.h"
 
 #define SETTLE_MS INT64_C(900000)   /* a day's last reports are on their way for some minutes */
@@ -141,6 +142,17 @@ static int drop_events(struct work *work, struct err *err)
 	return 0;
 }
 
+static int drop_of_network(struct work *work, struct err *err)
+{
+	int64_t count = 0;
+
+	if (work->rows < ROLLUP_STEP_ROWS &&
+	    network_prune(work->txn, work->config, work->now_ms, ROLLUP_STEP_ROWS - work->rows, &count, err) < 0)
+		return -1;
+	work->rows += count;
+	return 0;
+}
+
 int rollup_step(struct txn *txn, const struct collector_config *config, int64_t now_ms, bool *ret_more, struct err *err)
 {
 	struct work work = { .txn = txn, .config = config, .now_ms = now_ms };
@@ -148,7 +160,7 @@ int rollup_step(struct txn *txn, const struct collector_config *config, int64_t 
 	for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
 		if (run_stage(&work, &stages[i], err) < 0)
 			return -1;
-	if (drop_events(&work, err) < 0)
+	if (drop_events(&work, err) < 0 || drop_of_network(&work, err) < 0)
 		return -1;
 	*ret_more = work.rows >= ROLLUP_STEP_ROWS;
 	return 0;

@@ -6,6 +6,8 @@
  * keep_hourly the hours, after keep_daily the day. A measurement that arrives later than its day's others were
  * kept is too late to be counted and goes with the next step.
  *
+ * What the network was judged by (derive/network.h) goes after the measurements that it was judged from.
+ *
  * Steps:   each handles about ROLLUP_STEP_ROWS rows, so that reports get their turn between them. A day of a line is the
  *          least it does at once.
  * Held:    of a line with a ticket that is not closed, measurements stay from the longest history that decisions look back on

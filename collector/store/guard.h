@@ -27,6 +27,9 @@ int guard_add(struct txn *txn, enum leg leg, int64_t cell_ms, int64_t day_ms, co
 int guard_counts(struct txn *txn, enum leg leg, int64_t cell_ms, struct guard_count **ret_counts, int *ret_count,
 		 struct err *err);
 
+/* Drops at most limit rows of cells before before_ms; *ret_count: how many. Days stay: they are two rows a day. */
+int guard_cells_prune(struct txn *txn, int64_t before_ms, int64_t limit, int64_t *ret_count, struct err *err);
+
 /* The sum over days with from_ms <= day < to_ms; *ret_is_whole: something was counted at or before the first of them. */
 int guard_base(struct txn *txn, enum leg leg, int64_t from_ms, int64_t to_ms, struct guard_count *ret_sum, bool *ret_is_whole,
 	       struct err *err);

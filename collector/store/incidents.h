@@ -22,6 +22,9 @@ int evaluation_state_before(struct txn *txn, int64_t at_ms, json_t **ret_state, 
 /* Replaces those with from_ms <= at_ms <= to_ms by [{at_ms, blames, state}]. */
 int evaluations_replace(struct txn *txn, int64_t from_ms, int64_t to_ms, const json_t *evaluations, struct err *err);
 
+/* Drops at most limit of those before before_ms; *ret_count: how many. Incidents stay. */
+int evaluations_prune(struct txn *txn, int64_t before_ms, int64_t limit, int64_t *ret_count, struct err *err);
+
 /* Replaces the incidents that opened within [from_ms, to_ms] and updates those that opened before: incidents is all that were
  * open at or after from_ms, each with its "id" should it be new. now_ms: when the collector learnt of it. */
 int incidents_replace(struct txn *txn, int64_t from_ms, int64_t to_ms, const json_t *incidents, int64_t now_ms,

@@ -12,8 +12,8 @@
 	" altered = " table ".altered + excluded.altered, intact = " table ".intact + excluded.intact"
 
 enum {
-	BRANCH, CELL_ADD, DAY_ADD, CELL_COUNTS, BASE_SUM, BASE_OLDER, SAMPLES, FIGURES, VERDICTS, VERDICTS_DROP, VERDICT_PUT, TOUCH, TODO,
-	DID, QUEUE_ADD, QUEUE_GET, QUEUE_DROP, STATEMENT_COUNT,
+	BRANCH, CELL_ADD, DAY_ADD, CELL_COUNTS, CELLS_PRUNE, BASE_SUM, BASE_OLDER, SAMPLES, FIGURES, VERDICTS, VERDICTS_DROP, VERDICT_PUT,
+	TOUCH, TODO, DID, QUEUE_ADD, QUEUE_GET, QUEUE_DROP, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -28,6 +28,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 		    " (:leg, :day_ms, :valid, :bad, :good, :busy, :altered, :intact)"
 		    " ON CONFLICT (leg, day_ms) DO UPDATE SET" SUM_COUNTS("guard_day"),
 	[CELL_COUNTS] = "SELECT " COUNTS " FROM guard_cell WHERE leg = :leg AND cell_ms = :cell_ms ORDER BY branch",
+	[CELLS_PRUNE] = "DELETE FROM guard_cell WHERE (leg, cell_ms, branch) IN (SELECT leg, cell_ms, branch FROM guard_cell"
+			" WHERE leg IN (0, 1) AND cell_ms < :before_ms LIMIT :limit)",
 	[BASE_SUM] = "SELECT coalesce(sum(valid), 0), coalesce(sum(bad), 0) FROM guard_day WHERE leg = :leg AND day_ms >= :from_ms AND day_ms < :to_ms",
 	[BASE_OLDER] = "SELECT 1 FROM guard_day WHERE leg = :leg AND day_ms <= :from_ms LIMIT 1",
 	[SAMPLES] = "SELECT line.number, leg, judgement FROM line CROSS JOIN measurement AS m ON m.client = line.client"
@@ -120,6 +122,18 @@ int guard_counts(struct txn *txn, enum leg leg, int64_t cell_ms, struct guard_co
 	}
 	*ret_counts = counts;
 	*ret_count = count;
+	return 0;
+}
+
+int guard_cells_prune(struct txn *txn, int64_t before_ms, int64_t limit, int64_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[CELLS_PRUNE]);
+
+	db_bind_integer(statement, ":before_ms", before_ms);
+	db_bind_integer(statement, ":limit", limit);
+	if (db_run(statement, err) < 0)
+		return -1;
+	*ret_count = db_changes(txn->db);
 	return 0;
 }
 

@@ -22,13 +22,15 @@ const char *const incident_state_names[] = { "open", "proven", "closed", "withdr
 	" AS unverified, (SELECT other.id FROM incident AS other WHERE other.key = incident.merged) AS merged_into"
 
 enum {
-	STATE_BEFORE, EVALUATIONS_DROP, EVALUATION_PUT, PUT, REKEY, KEYS_BETWEEN, KEY_EXISTS, WITHDRAW, LINES_DROP, LINE_PUT,
-	ID_OF_KEY, ADOPT, LIST, ONE, LINES_OF, TICKETS_OF, SAY, VISIT, VISIT_EVALUATIONS, STATEMENT_COUNT,
+	STATE_BEFORE, EVALUATIONS_DROP, EVALUATIONS_PRUNE, EVALUATION_PUT, PUT, REKEY, KEYS_BETWEEN, KEY_EXISTS, WITHDRAW, LINES_DROP,
+	LINE_PUT, ID_OF_KEY, ADOPT, LIST, ONE, LINES_OF, TICKETS_OF, SAY, VISIT, VISIT_EVALUATIONS, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[STATE_BEFORE] = "SELECT state FROM evaluation WHERE at_ms < :at_ms ORDER BY at_ms DESC LIMIT 1",
 	[EVALUATIONS_DROP] = "DELETE FROM evaluation WHERE at_ms >= :from_ms AND at_ms <= :to_ms",
+	[EVALUATIONS_PRUNE] = "DELETE FROM evaluation WHERE at_ms IN"
+			      " (SELECT at_ms FROM evaluation WHERE at_ms < :before_ms ORDER BY at_ms LIMIT :limit)",
 	[EVALUATION_PUT] = "INSERT INTO evaluation (at_ms, blames, state) VALUES (:at_ms, :blames, :state)",
 	[PUT] = "INSERT INTO incident (id, key, kind, cause, node, class, alternatives, margin, from_ms, opened_ms, last_ms,"
 		" proven_ms, merged, moves, said) VALUES (:id, :key, :kind, :cause, :node, :class, :alternatives, :margin, :from_ms,"
@@ -133,6 +135,18 @@ int evaluations_replace(struct txn *txn, int64_t from_ms, int64_t to_ms, const j
 	json_array_foreach((json_t *)evaluations, i, evaluation)
 		if (put_evaluation(txn, evaluation, err) < 0)
 			return -1;
+	return 0;
+}
+
+int evaluations_prune(struct txn *txn, int64_t before_ms, int64_t limit, int64_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[EVALUATIONS_PRUNE]);
+
+	db_bind_integer(statement, ":before_ms", before_ms);
+	db_bind_integer(statement, ":limit", limit);
+	if (db_run(statement, err) < 0)
+		return -1;
+	*ret_count = db_changes(txn->db);
 	return 0;
 }
 

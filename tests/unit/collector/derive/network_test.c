@@ -46,6 +46,7 @@ static const struct collector_config config = {
 		.canary_percent = 80, .canary_ms = 7 * DAY_MS,
 	},
 	.incident_good_percent = 80,
+	.keep_measurements_ms = KEEP_MEASUREMENTS_LEAST_MS,
 };
 
 /* Letters: g good, b bad, a altered. */
@@ -321,6 +322,35 @@ static void test_overloaded_server(void **state)
 	check(&scenario);
 }
 
+/* Long after, what the overload was found from is gone but for the measurements, and one more arrives of then. */
+static void arrive_and_age(struct run *run)
+{
+	struct txn *txn = &run->fixture->txn;
+	int64_t count;
+
+	arrive_in_order(run);
+	run->now_ms += config.keep_measurements_ms + 2 * DAY_MS;
+	assert_ok(network_prune(txn, &config, run->now_ms, 10, &count, &err));
+	assert_int_equal(count, 10);
+	assert_ok(network_prune(txn, &config, run->now_ms, 100000, &count, &err));
+	assert_int_equal(query(txn->db, "SELECT count(*) FROM guard_cell"), 0);
+	assert_int_equal(query(txn->db, "SELECT count(*) FROM evaluation"), 0);
+	assert_ok(network_prune(txn, &config, run->now_ms, 10, &count, &err));
+	assert_int_equal(count, 0);
+	put_measurement(run, 0, 13, LEG_LOCAL, 'b');
+	run_rounds(run);
+}
+
+static void test_what_is_too_old_stays_as_it_was_found(void **state)
+{
+	static const struct scenario scenario = {
+		"overloaded server, long ago", 200, 32, 4, draw_overload, "server of core opened 14, proven 28; ", 0, false,
+	};
+
+	(void)state;
+	free(play(&scenario, arrive_and_age, true));
+}
+
 /* The link to building d3b2 is slow from cell 4 to 27: 4 lines of 200. */
 static void draw_segment(int line, int cell, char ret_letters[LEG_COUNT])
 {
@@ -474,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_lone_line),  cmocka_unit_test(test_slow_segment),    cmocka_unit_test(test_upstream),
 		cmocka_unit_test(test_core),       cmocka_unit_test(test_altered_content), cmocka_unit_test(test_overloaded_server),
 		cmocka_unit_test(test_outage),     cmocka_unit_test(test_maintenance),     cmocka_unit_test(test_dead_server),
+		cmocka_unit_test(test_what_is_too_old_stays_as_it_was_found),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

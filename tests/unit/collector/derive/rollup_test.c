@@ -1,6 +1,7 @@
 #include "collector/derive/rollup.h"
 
 #include "agent/base/random.h"
+#include "collector/store/guard.h"
 #include "collector/store/measurements.h"
 #include "collector/store/rollups.h"
 #include "tests/unit/collector/store/sqlite/fixture.h"
@@ -172,6 +173,19 @@ static void goes_in_small_steps(void **state)
 	assert_int_equal(step(txn, DAY(50)), 1);
 }
 
+static void what_cells_counted_goes_a_day_after_their_measurements(void **state)
+{
+	static const struct guard_count count = { .valid = 1 };
+	struct txn *txn = txn_of(state);
+
+	assert_ok(guard_add(txn, LEG_LOCAL, DAY(3), DAY(3), "b1", &count, &err));
+	step(txn, DAY(44));
+	assert_int_equal(COUNT_OF("guard_cell"), 1);
+	step(txn, DAY(44) + 1);
+	assert_int_equal(COUNT_OF("guard_cell"), 0);
+	assert_int_equal(COUNT_OF("guard_day"), 1);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_open, fixture_close)
 
 int main(void)
@@ -179,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(takes_a_day_through_its_life),    TEST(late_facts_give_the_same),
 		TEST(what_is_too_late_goes_uncounted), TEST(goes_in_small_steps),
+		TEST(what_cells_counted_goes_a_day_after_their_measurements),
 	};
 
 	return cmocka_run_group_tests_name("derive/rollup", tests, NULL, NULL);
