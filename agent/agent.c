@@ -55,6 +55,7 @@ struct agent {
 	struct listener *listener;
 	char *journal_path;
 	struct watch *watch;                 /* NULL when it could not be opened */
+	bool has_news;                       /* an outage is under way: the report does not wait for its time */
 	bool is_stopping;
 
 	struct prober *prober;
@@ -236,6 +237,10 @@ static void on_watched(void *arg, const char *type, json_t *event)
 	int64_t at_ms = ended ? json_integer_value(ended) : clock_now(&agent->clock).realtime_ms;
 
 	append(agent, type, at_ms, event);
+	if (strcmp(type, "outage") || ended)
+		return;
+	agent->has_news = true;
+	wake(agent);
 }
 
 static void follow_instruction(struct agent *agent)
@@ -273,8 +278,9 @@ static void on_tick(uv_timer_t *timer)
 	struct instant now = clock_now(&agent->clock);
 	struct schedule_step step = schedule_step(&agent->schedule, &now, &agent->random);
 
-	if (step.report && !prober_is_measuring(agent->prober)) {   /* neither its bytes nor its disk writes belong into a measurement */
+	if ((step.report || agent->has_news) && !prober_is_measuring(agent->prober)) {   /* neither its bytes nor its disk writes belong into a measurement */
 		schedule_reported(&agent->schedule, &now, &agent->random);
+		agent->has_news = false;
 		if (agent->uplink)
 			uplink_report(agent->uplink);
 	}

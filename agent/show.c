@@ -491,11 +491,20 @@ int show_measurements(const void *parsed, int argument_count, char **arguments)
 	return show_listing(&listing, parsed);
 }
 
-/* The one under way is in no spool yet: it has no end. */
+/* What was reported before its end stands there a second time with it, or is under way still. */
+static void drop_open_outages(json_t *items)
+{
+	for (size_t i = json_array_size(items); i-- > 0;)
+		if (!json_object_get(json_array_get(items, i), "ended_ms"))
+			json_array_remove(items, i);
+}
+
+/* The one under way is told as it looks now. */
 static void add_open_outage(const struct agent_config *config, json_t *items)
 {
 	json_t *watch = state_dir_is_locked(config->state_dir) ? read_watch(config) : NULL;
 
+	drop_open_outages(items);
 	if (json_object_get(watch, "since_ms"))
 		json_array_append_new(items, json_pack("{s:O, s:n, s:O}", "started_ms", json_object_get(watch, "since_ms"),
 						       "ended_ms", "cause", json_object_get(watch, "cause")));

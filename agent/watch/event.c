@@ -37,6 +37,14 @@ json_t *event_outage(const struct event_boot *boot, const struct outage *outage)
 	return object;
 }
 
+json_t *event_outage_open(const struct event_boot *boot, const struct outage *so_far)
+{
+	json_t *object = event_outage(boot, so_far);
+
+	json_object_del(object, "ended_ms");
+	return object;
+}
+
 json_t *event_gap(const struct gap *gap, const struct alive *before, int64_t uncertain_ms)
 {
 	int64_t length_ms = gap->ended_ms - gap->started_ms;

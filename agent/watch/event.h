@@ -23,6 +23,10 @@ int64_t event_date_ms(const struct event_boot *boot, int64_t at_us);
 
 json_t *event_outage(const struct event_boot *boot, const struct outage *outage);
 
+/* One under way: as event_outage of what it is so far, without ended_ms. The event of its end carries the same boot,
+ * boottime_us and started_ms, and replaces it; the cause may be another one then. */
+json_t *event_outage_open(const struct event_boot *boot, const struct outage *so_far);
+
 /* A gap with a cause; it may have begun up to uncertain_ms later than the last row says. */
 json_t *event_gap(const struct gap *gap, const struct alive *before, int64_t uncertain_ms);
 

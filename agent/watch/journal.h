@@ -23,7 +23,7 @@ struct journal_row {
 	int synced;                  /* whether the wall clock was in step: 1, 0, or JSON_ABSENT */
 	int64_t alive_from_us;       /* boottime since when the watch was not yet reported */
 	json_t *state;               /* what `status` shows */
-	json_t *ladder;              /* ladder_json.h */
+	json_t *ladder;              /* ladder_json.h; and "told", what was said of an outage before its end */
 };
 
 /* Opens or makes the file; one that cannot be read is begun anew, with a word in the log. Fails with ERR_IO. */

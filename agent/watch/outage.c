@@ -456,6 +456,30 @@ bool ladder_take(struct ladder *ladder, int64_t now_us, struct outage *ret_outag
 	return false;
 }
 
+static bool is_down(const struct ladder *ladder)
+{
+	for (int i = 0; i < LEVEL_COUNT; i++)
+		if (ladder->levels[i].state == LEVEL_DOWN)
+			return true;
+	return false;
+}
+
+bool ladder_under_way(const struct ladder *ladder, int64_t now_us, struct outage *ret_outage)
+{
+	struct ladder ended = *ladder;
+
+	if (!is_down(ladder))
+		return false;
+	ladder_interrupt(&ended, now_us, 0);
+	for (size_t i = 0; i < ended.pending_count; i++) {
+		if (ended.pending[i].ended_us != now_us)
+			continue;
+		*ret_outage = ended.pending[i];
+		return true;
+	}
+	return false;   /* so short that it does not count yet (O4) */
+}
+
 enum outage_cause ladder_cause_now(const struct ladder *ladder, int64_t *ret_since_us)
 {
 	int64_t since_us = INT64_MAX;

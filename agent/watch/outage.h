@@ -119,6 +119,9 @@ void ladder_slice(struct ladder *ladder, int64_t now_us);
 /* Takes out what is final at this time: an event that nothing can be merged with any more. True while there was one. */
 bool ladder_take(struct ladder *ladder, int64_t now_us, struct outage *ret_outage);
 
+/* Whether a level is down (O1), and what the event will be if it comes back now: merged with what it continues (O5). */
+bool ladder_under_way(const struct ladder *ladder, int64_t now_us, struct outage *ret_outage);
+
 /* The cause as it looks now, CAUSE_NONE while no confirmed episode is under way; *ret_since_us its first failure. */
 enum outage_cause ladder_cause_now(const struct ladder *ladder, int64_t *ret_since_us);
 

@@ -24,6 +24,13 @@
 static const enum ladder_level echoed_levels[] = { LEVEL_GATEWAY, LEVEL_LOCAL, LEVEL_HUB };
 #define ECHOED_COUNT (sizeof echoed_levels / sizeof echoed_levels[0])
 
+/* What was said of an outage before it ended. */
+struct told {
+	int64_t at_us;           /* when; -1: nothing was */
+	int64_t started_us, started_ms;
+};
+#define UNTOLD { -1, -1, -1 }
+
 struct watch {
 	struct watch_options options;
 	uv_timer_t tick;
@@ -31,6 +38,7 @@ struct watch {
 	struct journal *journal;       /* NULL while it cannot be opened */
 	bool is_journal_failing;
 	struct ladder ladder;
+	struct told told;
 	struct latency latencies[LEVEL_COUNT];   /* of those with echoes */
 	struct alive seen;             /* the last moment that was looked at */
 	int64_t reach_due_us, row_due_us, alive_due_us;
@@ -80,12 +88,44 @@ static void report_alive(struct watch *watch, int64_t to_us)
 	watch->alive_from_us = to_us;
 }
 
+/* An outage under way is told once, when it is down; the next one after the end of this was. */
+static void tell_outage(struct watch *watch, const struct event_boot *boot, int64_t now_us)
+{
+	struct outage so_far;
+
+	if (watch->told.at_us >= 0 || !ladder_under_way(&watch->ladder, now_us, &so_far))
+		return;
+	watch->told = (struct told){ now_us, so_far.started_us, event_date_ms(boot, so_far.started_us) };
+	emit(watch, "outage", event_outage_open(boot, &so_far));
+}
+
+static bool is_told(const struct told *told, const struct outage *outage)
+{
+	return told->at_us >= 0 && outage->started_us <= told->at_us && outage->ended_us > told->started_us;
+}
+
+/* Its end has the start that was told, also where the clock was set meanwhile: that is what it is known by. */
+static json_t *end_told(struct watch *watch, const struct event_boot *boot, struct outage *outage)
+{
+	int64_t started_ms = watch->told.started_ms;
+	json_t *event;
+
+	outage->started_us = watch->told.started_us;
+	event = event_outage(boot, outage);
+	json_object_set_new(event, "started_ms", json_integer(started_ms));
+	json_object_set_new(event, "ended_ms", json_integer(started_ms + (outage->ended_us - outage->started_us) / 1000));
+	watch->told = (struct told)UNTOLD;
+	return event;
+}
+
 static void report_outages(struct watch *watch, const struct event_boot *boot, int64_t now_us)
 {
 	struct outage outage;
 
 	while (ladder_take(&watch->ladder, now_us, &outage))
-		emit(watch, "outage", event_outage(boot, &outage));
+		emit(watch, "outage", is_told(&watch->told, &outage) ? end_told(watch, boot, &outage) : event_outage(boot, &outage));
+	if (!watch->ladder.pending_count && ladder_next_sweep_us(&watch->ladder) == INT64_MAX)
+		watch->told = (struct told)UNTOLD;   /* nothing is left that could be its end */
 }
 
 static void report_bins(struct watch *watch, bool flush)
@@ -144,6 +184,12 @@ static void note_journal(struct watch *watch, const struct err *why)
 	}
 }
 
+static json_t *write_told(const struct told *told)
+{
+	return json_pack("{s:I, s:I, s:I}", "at_us", (json_int_t)told->at_us, "started_us", (json_int_t)told->started_us,
+			 "started_ms", (json_int_t)told->started_ms);
+}
+
 static void write_row(struct watch *watch, bool durable, bool ended_clean)
 {
 	struct journal_row row = {
@@ -157,6 +203,7 @@ static void write_row(struct watch *watch, bool durable, bool ended_clean)
 	bool failed;
 
 	row.alive.ended_clean = ended_clean;
+	json_object_set_new(row.ladder, "told", write_told(&watch->told));
 	failed = open_journal(watch, &err) < 0 || journal_write(watch->journal, &row, durable, &err) < 0;
 	note_journal(watch, failed ? &err : NULL);
 	journal_row_free(&row);
@@ -297,6 +344,7 @@ static void on_tick(uv_timer_t *timer)
 	sweep_if_due(watch, now_us);
 	ladder_slice(&watch->ladder, now_us);
 	report_outages(watch, &boot, now_us);
+	tell_outage(watch, &boot, now_us);
 	report_bins(watch, false);
 	if (now_us >= watch->alive_due_us) {
 		watch->alive_due_us = now_us + watch->options.rule.alive_ms * 1000;
@@ -324,12 +372,23 @@ static void set_tick(struct watch *watch)
 
 /* --- what happened before this start --- */
 
+static void read_told(const json_t *object, struct told *ret_told)
+{
+	json_int_t at_us, started_us, started_ms;
+
+	if (json_unpack((json_t *)object, "{s:I, s:I, s:I}", "at_us", &at_us, "started_us", &started_us, "started_ms",
+			&started_ms) == 0)
+		*ret_told = (struct told){ at_us, started_us, started_ms };
+}
+
 static void restore_ladder(struct watch *watch, const struct journal_row *row)
 {
 	struct err err;
 
 	if (ladder_from_json(row->ladder, &watch->ladder, &err) < 0)
 		log_warning("journal: %s: what was under way is lost", err.message);
+	else
+		read_told(json_object_get(row->ladder, "told"), &watch->told);
 	for (size_t i = 0; i < ECHOED_COUNT; i++) {
 		const json_t *targets = json_object_get(row->state, "targets");
 		const json_t *target = json_object_get(targets, ladder_level_names[echoed_levels[i]]);
@@ -386,6 +445,7 @@ static void begin(struct watch *watch)
 	random_uuid(&watch->options.random, watch->seen.process_id);
 	watch->alive_from_us = watch->seen.at.boottime_us;
 	watch->alive_due_us = watch->alive_from_us + rule->alive_ms * 1000;
+	watch->told = (struct told)UNTOLD;
 	ladder_init(&watch->ladder, &rule->ladder);
 	for (size_t i = 0; i < ECHOED_COUNT; i++)
 		latency_init(&watch->latencies[echoed_levels[i]],

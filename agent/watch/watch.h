@@ -1,6 +1,7 @@
 /* watch.h - the agent's watch over reachability: tries the ladder, keeps the journal, and reports what it saw.
  *
- *   outage      an interruption with its cause, or a gap in which nobody watched (power, shutdown, suspend, agent)
+ *   outage      an interruption with its cause, or a gap in which nobody watched (power, shutdown, suspend, agent); of one
+ *               that is down an early event without ended_ms comes first, at most one, which that of its end replaces
  *   alive       an interval in which the agent was watching; coverage rests on these
  *   latency     a bin of delay and loss of one target
  *   clock_step  the wall clock jumped

@@ -184,6 +184,8 @@ def test_what_is_cut_is_what_it_says(make_line, cause, cut, mend):
     # Attempts come each 0.6 s at the latest, and answers are awaited for 0.3 s; ARP may take a second to look again.
     assert abs(outage["started_ms"] - cut_ms) < 1500 and abs(outage["ended_ms"] - mended_ms) < 2500
     assert outage["shortest_ms"] <= outage["down_ms"] <= outage["longest_ms"]
+    early, late = line.events("outage")
+    assert "ended_ms" not in early and early["started_ms"] == late["started_ms"] and early["down_ms"] < late["down_ms"]
     text = line.command("outages")
     assert re.search(rf"{cause}\b", text) and "not yet" not in text
     assert line.stop() == 0 and is_clean(line.log()), line.log()

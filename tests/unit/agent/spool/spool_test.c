@@ -679,7 +679,7 @@ static const struct {
 	{ "measurement", full_measurement, 2 * 96 },      /* two legs each 15 min */
 	{ "alive",       full_alive,       2 * 1440 },    /* each 30 s */
 	{ "latency",     full_latency,     2 * 288 + 96 }, /* gateway and local server each 5 min, hub each 15 */
-	{ "outage",      full_outage,      48 },          /* a line that falls over twice an hour */
+	{ "outage",      full_outage,      2 * 48 },      /* a line that falls over twice an hour; said when it does, and when it is over */
 };
 
 /* Everything that one day makes, in one transaction. */

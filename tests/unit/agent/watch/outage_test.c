@@ -204,6 +204,43 @@ static void test_bounds_where_another_level_ends_the_event(void **state)
 	assert_false(ladder_take(&ladder, INT64_MAX, &outage));
 }
 
+/* What is said of an outage while it lasts has the start that its end will have. */
+static void test_under_way(void **state)
+{
+	static const int fails[] = { 100, 101, 103, 113, 123 }, oks[] = { 170, 180, 190 }, again[] = { 250, 251, 253, 263, 273 };
+	struct ladder ladder;
+	struct outage so_far, outage;
+
+	(void)state;
+	start_with_all_up(&ladder);
+	assert_false(ladder_under_way(&ladder, 99 * SECOND, &so_far));
+	feed(&ladder, LEVEL_LOCAL, fails, 4, false);
+	assert_false(ladder_under_way(&ladder, 113 * SECOND, &so_far));    /* O1: confirmed, and not down */
+	feed(&ladder, LEVEL_LOCAL, fails + 4, 1, false);
+	assert_true(ladder_under_way(&ladder, 124 * SECOND, &so_far));
+	assert_int_equal(so_far.cause, CAUSE_LOCAL_SERVER);
+	assert_int_equal(so_far.started_us, 100 * SECOND);
+	assert_int_equal(so_far.down_us, 24 * SECOND);
+	feed(&ladder, LEVEL_HUB, fails + 1, 4, false);
+	assert_true(ladder_under_way(&ladder, 130 * SECOND, &so_far));
+	assert_int_equal(so_far.cause, CAUSE_ACCESS);                      /* another cause, the same start */
+	assert_int_equal(so_far.started_us, 100 * SECOND);
+	assert_int_equal(ladder.pending_count, 0);                         /* looking changes nothing */
+	feed(&ladder, LEVEL_LOCAL, oks, 3, true);
+	feed(&ladder, LEVEL_HUB, oks, 3, true);
+	assert_false(ladder_under_way(&ladder, 200 * SECOND, &so_far));
+
+	feed(&ladder, LEVEL_LOCAL, again, 5, false);
+	feed(&ladder, LEVEL_HUB, again, 5, false);
+	assert_true(ladder_under_way(&ladder, 280 * SECOND, &so_far));     /* O5: less than 120 s later: the same event */
+	assert_int_equal(so_far.started_us, 100 * SECOND);
+	assert_int_equal(so_far.down_us, (70 + 30) * SECOND);
+	ladder_interrupt(&ladder, 280 * SECOND, 0);
+	assert_true(ladder_take(&ladder, INT64_MAX, &outage));
+	assert_int_equal(outage.started_us, so_far.started_us);
+	assert_int_equal(outage.down_us, so_far.down_us);
+}
+
 static void test_o_b_is_brief_and_never_down(void **state)
 {
 	static const int fails[] = { 0, 1, 3 }, oks[] = { 13, 23, 33 };
@@ -431,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_worked_cases),
 		cmocka_unit_test(test_exact_times_of_o_a),
 		cmocka_unit_test(test_bounds_where_another_level_ends_the_event),
+		cmocka_unit_test(test_under_way),
 		cmocka_unit_test(test_o_b_is_brief_and_never_down),
 		cmocka_unit_test(test_an_interrupted_recovery_prolongs_the_outage),
 		cmocka_unit_test(test_a_gateway_that_never_answers_accuses_nobody),

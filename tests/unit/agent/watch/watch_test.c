@@ -27,6 +27,7 @@ struct world {
 	struct instant now;
 	const char *boot_id;
 	json_t *events;      /* [{"type", …}] */
+	int64_t told_ms;     /* leave_row: the start that was told of its episode; 0: it was not told */
 	const char *awaited; /* stops the loop when an event of this type comes */
 };
 
@@ -106,6 +107,11 @@ static void leave_row(struct world *world, bool clean)
 	for (int i = -80; i <= 0; i += 10)
 		ladder_attempt(&ladder, LEVEL_HUB, world->now.boottime_us + i * SECOND, i == -80);
 	row.ladder = ladder_to_json(&ladder);
+	if (world->told_ms)
+		json_object_set_new(row.ladder, "told",
+				    json_pack("{s:I, s:I, s:I}", "at_us", (json_int_t)(world->now.boottime_us - 40 * SECOND), "started_us",
+					      (json_int_t)(world->now.boottime_us - 70 * SECOND), "started_ms",
+					      (json_int_t)world->told_ms));
 	assert_int_equal(journal_open(scratch_file(&world->scratch, "journal.db"), &journal, &err), 0);
 	assert_int_equal(journal_write(journal, &row, true, &err), 0);
 	journal_close(journal);
@@ -225,6 +231,29 @@ static void test_bounds_of_a_power_cut(void **state)
 	close_world(&world);
 }
 
+/* The start that was told stays, and the end is counted from it, whatever the clock was set to meanwhile. */
+static void test_what_was_told_ends_with_the_start_that_was_told(void **state)
+{
+	struct world world = open_world();
+
+	(void)state;
+	world.told_ms = NOON_MS - 7200000;
+	leave_row(&world, false);
+	reboot(&world, 3000, 45);
+	start_scripted(&world);
+	assert_events(&world, "alive b1 -100..0 | outage b1 upstream -7200..-7130 | outage b1 power 0..3000");
+	stop(&world);
+
+	/* It is over: nothing of it is left for the next start. */
+	json_array_clear(world.events);
+	world.told_ms = 0;
+	pass(&world, 5, 0, 0);
+	start_scripted(&world);
+	assert_events(&world, "outage b2 agent 3045..3050");
+	stop(&world);
+	close_world(&world);
+}
+
 /* What was said once is not said again, whatever comes between. */
 static void test_a_second_start_says_nothing_twice(void **state)
 {
@@ -300,6 +329,22 @@ static const json_t *find_event(const struct world *world, const char *type)
 	return NULL;
 }
 
+/* The caller's now. */
+static json_t *take_event(struct world *world, const char *type)
+{
+	json_t *event;
+	size_t i;
+
+	json_array_foreach(world->events, i, event) {
+		if (strcmp(json_string_value(json_object_get(event, "type")), type))
+			continue;
+		json_incref(event);
+		json_array_remove(world->events, i);
+		return event;
+	}
+	return NULL;
+}
+
 static const json_t *wait_for_event(struct world *world, const char *type)
 {
 	world->awaited = type;
@@ -344,6 +389,7 @@ static void test_an_interruption_on_loopback(void **state)
 	struct server server;
 	char hub_url[80];
 	const json_t *outage, *latency;
+	json_t *early;
 
 	(void)state;
 	if (!net_is_own)
@@ -357,8 +403,16 @@ static void test_an_interruption_on_loopback(void **state)
 
 	own_net_write("/proc/sys/net/ipv4/icmp_echo_ignore_all", "1");
 	wait_until(&world, is_interrupted);
+	wait_for_event(&world, "outage");
+	early = take_event(&world, "outage");
+	assert_null(json_object_get(early, "ended_ms"));
+	assert_non_null(json_object_get(early, "cause"));
 	own_net_write("/proc/sys/net/ipv4/icmp_echo_ignore_all", "0");
 	outage = wait_for_event(&world, "outage");
+	assert_non_null(json_object_get(outage, "ended_ms"));
+	assert_true(json_equal(json_object_get(outage, "started_ms"), json_object_get(early, "started_ms")));
+	assert_true(json_equal(json_object_get(outage, "boottime_us"), json_object_get(early, "boottime_us")));
+	json_decref(early);
 	assert_string_equal(json_string_value(json_object_get(outage, "cause")), "access");
 	assert_in_range(json_integer_value(json_object_get(outage, "down_ms")), 200, 60000);
 	assert_true(json_integer_value(json_object_get(outage, "shortest_ms")) <=
@@ -480,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_first_start_has_nothing_to_explain),
 		cmocka_unit_test(test_gaps_between_two_starts),
 		cmocka_unit_test(test_bounds_of_a_power_cut),
+		cmocka_unit_test(test_what_was_told_ends_with_the_start_that_was_told),
 		cmocka_unit_test(test_a_second_start_says_nothing_twice),
 		cmocka_unit_test(test_suspend_and_clock_step_while_watching),
 		cmocka_unit_test(test_an_interruption_on_loopback),
