@@ -123,7 +123,7 @@ static void put_measurement(struct run *run, int line, int cell, enum leg leg, c
 	m.bytes = 1048576;
 	m.duration_us = 1000000;
 	assert_ok(measurement_put(txn, &run->lines[line], 1, ++run->seq, &m, &err));
-	assert_ok(network_note(txn, &config, &run->lines[line], &m, &err));
+	assert_ok(network_note(txn, &config, &run->lines[line], (const struct measurement *const[]){ &m }, 1, &err));
 }
 
 /* Everything below d3 was interrupted from 10:03 to 10:13. */
