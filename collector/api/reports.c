@@ -92,8 +92,7 @@ static int store_measurement(struct storing *storing, struct report_event *event
 	date_measurement(&storing->arrival, event->boot, m);
 	if (m->started_ms < storing->measured_from_ms)
 		storing->measured_from_ms = m->started_ms;
-	if (measurement_put(storing->txn, storing->line, storing->spool, event->seq, m, err) < 0 ||
-	    network_note(storing->txn, storing->config, storing->line, m, err) < 0)
+	if (measurement_put(storing->txn, storing->line, storing->spool, event->seq, m, err) < 0)
 		return -1;
 	return m->order[0] ? order_answer(storing->txn, storing->line, storing->spool, event->seq, m, err) : 0;
 }
@@ -344,6 +343,20 @@ static int find_missing(struct txn *txn, int64_t spool, struct report *report, s
 	return 0;
 }
 
+static int note_measurements(const struct storing *storing, const struct report *report, struct err *err)
+{
+	const struct measurement **list = xcalloc(report->event_count, sizeof *list);
+	size_t count = 0;
+	int rc;
+
+	for (size_t i = 0; i < report->event_count; i++)
+		if (report->events[i].counted && report->events[i].is_measurement)
+			list[count++] = &report->events[i].measurement;
+	rc = count ? network_note(storing->txn, storing->config, storing->line, list, count, err) : 0;
+	free(list);
+	return rc;
+}
+
 /* What the report's new events mean for the line. */
 static int derive(const struct api_call *call, const struct storing *storing, struct err *err)
 {
@@ -378,7 +391,9 @@ static int store_events(struct api_call *call, struct txn *txn, struct err *err)
 	for (size_t i = 0; i < report->event_count; i++)
 		if (report->events[i].counted && report->events[i].type->store(&storing, &report->events[i], err) < 0)
 			return -1;
-	return find_missing(txn, storing.spool, report, err) < 0 ? -1 : derive(call, &storing, err);
+	if (find_missing(txn, storing.spool, report, err) < 0 || note_measurements(&storing, report, err) < 0)
+		return -1;
+	return derive(call, &storing, err);
 }
 
 static void answer(struct api_call *call, int64_t generation)

@@ -31,6 +31,21 @@ struct guard_count guard_count_of(const struct measurement *measurement)
 	};
 }
 
+bool guard_count_is_empty(const struct guard_count *count)
+{
+	return !(count->valid || count->bad || count->good || count->busy || count->altered || count->intact);
+}
+
+void guard_count_add(struct guard_count *sum, const struct guard_count *more)
+{
+	sum->valid += more->valid;
+	sum->bad += more->bad;
+	sum->good += more->good;
+	sum->busy += more->busy;
+	sum->altered += more->altered;
+	sum->intact += more->intact;
+}
+
 /* ln P(X = k); 0 < p < 1. */
 static double log_mass(int64_t n, int64_t k, double p)
 {
@@ -65,11 +80,7 @@ static struct guard_count sum_of(const struct guard_cell *cell, int64_t *ret_bad
 	for (int i = 0; i < cell->branch_count; i++) {
 		const struct guard_count *branch = &cell->branches[i];
 
-		sum.valid += branch->valid;
-		sum.bad += branch->bad;
-		sum.busy += branch->busy;
-		sum.altered += branch->altered;
-		sum.intact += branch->intact;
+		guard_count_add(&sum, branch);
 		*ret_bad_branches += branch->bad > 0;
 	}
 	return sum;

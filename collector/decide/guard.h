@@ -39,6 +39,9 @@ struct guard_count {
 /* What a measurement adds; all 0 when it is none that counts (D2: scheduled ones do). */
 struct guard_count guard_count_of(const struct measurement *measurement);
 
+bool guard_count_is_empty(const struct guard_count *count);
+void guard_count_add(struct guard_count *sum, const struct guard_count *more);
+
 /* The least k with P(X > k) <= tail for X ~ Bin(n, p): exact but for rounding. */
 int64_t guard_quantile(int64_t n, double p, double tail);
 

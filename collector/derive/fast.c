@@ -24,6 +24,7 @@
 #define WEEK_MS     (7 * DAY_MS)
 #define LEAF_CELLS_MAX 1001   /* verdict_cells is less: so long after its newest probe every leaf is unknown */
 #define EVIDENCE_MAX   1000   /* what a window may be: WINDOW_MAX of collector_keys.c */
+#define REPLAY_MS      (WEEK_MS + DAY_MS)   /* a fact is stepped through from the checkpoint before it, up to a week earlier */
 
 static const struct {
 	enum defect defect;
@@ -466,8 +467,11 @@ int derive_fast(struct txn *txn, const struct collector_config *config, const st
 		int64_t now_ms, struct err *err)
 {
 	struct derivation derivation = { .txn = txn, .config = config, .line = line };
+	int64_t oldest_ms = now_ms - config->keep_measurements_ms + REPLAY_MS;
 	int rc = -1;
 
+	if (from_ms < oldest_ms)
+		from_ms = oldest_ms;
 	promises_of_line(config, line, derivation.rules.promises);
 	derivation.rules.offset_s = zone_offset_s;
 	derivation.rules.zone = config->zone;

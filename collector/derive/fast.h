@@ -17,7 +17,8 @@
 
 struct txn;
 
-/* from_ms: event time of the oldest fact that is new or changed, a measurement, a mark or an exemption. */
+/* from_ms: event time of the oldest fact that is new or changed, a measurement, a mark or an exemption. History from before the
+ * measurements that are kept stands: there is nothing left to step through again. */
 int derive_fast(struct txn *txn, const struct collector_config *config, const struct line *line, int64_t from_ms,
 		int64_t now_ms, struct err *err);
 

@@ -1,7 +1,6 @@
 #include "collector/derive/network.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/base/mem.h"
 #include "collector/derive/cells.h"
@@ -18,41 +17,113 @@
 #define LINES_MAX       20    /* of a writing job: reports wait for it */
 #define BEFORE_MS       INT64_C(86400000)   /* what a round reads before the first cell that it judges */
 
+/* Counts of one leg, kept until another cell, another day begins. */
+struct tally {
+	struct guard_count cell, day;
+	int64_t cell_ms, day_ms;
+};
+
+struct noting {
+	struct txn *txn;
+	char branch[ID_SIZE];        /* of the line */
+	json_t *windows;             /* of work on what is above it */
+	int64_t oldest_ms;           /* of what was counted */
+	struct tally tallies[LEG_COUNT];
+};
+
 /* Announced work is announced before it starts, so before anything measured meanwhile arrives. */
-static int is_worked_on(struct txn *txn, const struct line *line, int64_t at_ms, bool *ret_is, struct err *err)
+static bool is_worked_on(const struct noting *noting, int64_t at_ms)
 {
-	json_t *windows, *window;
+	const json_t *window;
 	size_t i;
 
-	if (maintenance_of_line(txn, line, at_ms, &windows, err) < 0)
-		return -1;
-	*ret_is = false;
-	json_array_foreach(windows, i, window)
-		*ret_is = *ret_is || json_integer_value(json_object_get(window, "from_ms")) <= at_ms;
-	json_decref(windows);
+	json_array_foreach(noting->windows, i, window)
+		if (json_integer_value(json_object_get(window, "from_ms")) <= at_ms &&
+		    json_integer_value(json_object_get(window, "to_ms")) > at_ms)
+			return true;
+	return false;
+}
+
+static int write_cell(const struct noting *noting, enum leg leg, struct err *err)
+{
+	const struct tally *tally = &noting->tallies[leg];
+
+	return guard_count_is_empty(&tally->cell) ? 0
+	     : guard_cell_add(noting->txn, leg, tally->cell_ms, noting->branch, &tally->cell, err);
+}
+
+static int write_day(const struct noting *noting, enum leg leg, struct err *err)
+{
+	const struct tally *tally = &noting->tallies[leg];
+
+	return guard_count_is_empty(&tally->day) ? 0 : guard_day_add(noting->txn, leg, tally->day_ms, &tally->day, err);
+}
+
+/* Begins the cell and the day of a measurement, unless they are those of the last one. */
+static int come_to(struct noting *noting, enum leg leg, int64_t cell_ms, int64_t day_ms, struct err *err)
+{
+	struct tally *tally = &noting->tallies[leg];
+
+	if (cell_ms != tally->cell_ms) {
+		if (write_cell(noting, leg, err) < 0)
+			return -1;
+		tally->cell = (struct guard_count){ 0 };
+		tally->cell_ms = cell_ms;
+	}
+	if (day_ms != tally->day_ms) {
+		if (write_day(noting, leg, err) < 0)
+			return -1;
+		tally->day = (struct guard_count){ 0 };
+		tally->day_ms = day_ms;
+	}
 	return 0;
 }
 
-int network_note(struct txn *txn, const struct collector_config *config, const struct line *line, const struct measurement *m,
-		 struct err *err)
+static int count_measurement(struct noting *noting, const struct collector_config *config, const struct measurement *m,
+			     struct err *err)
 {
-	static const struct guard_count nothing;
 	struct guard_count count = guard_count_of(m);
-	int64_t length_ms = collector_config_cell_ms(config), day_ms = config->guard.base_ms / GUARD_BASE_DAYS;
-	char branch[ID_SIZE];
-	bool worked_on;
+	int64_t length_ms = collector_config_cell_ms(config), base_day_ms = config->guard.base_ms / GUARD_BASE_DAYS;
+	int64_t at_ms = m->started_ms;
+	struct tally *tally = &noting->tallies[m->leg];
 
-	if (!memcmp(&count, &nothing, sizeof count))
+	if (guard_count_is_empty(&count) || is_worked_on(noting, at_ms))
 		return 0;
-	if (is_worked_on(txn, line, m->started_ms, &worked_on, err) < 0)
+	if (come_to(noting, (enum leg)m->leg, at_ms - at_ms % length_ms, at_ms - at_ms % base_day_ms, err) < 0)
 		return -1;
-	if (worked_on)
-		return 0;
-	if (branch_of_line(txn, line, branch, err) < 0 ||
-	    guard_add(txn, (enum leg)m->leg, m->started_ms - m->started_ms % length_ms, m->started_ms - m->started_ms % day_ms,
-		      branch, &count, err) < 0)
+	guard_count_add(&tally->cell, &count);
+	guard_count_add(&tally->day, &count);
+	noting->oldest_ms = at_ms < noting->oldest_ms ? at_ms : noting->oldest_ms;
+	return 0;
+}
+
+static int count_all(struct noting *noting, const struct collector_config *config, const struct measurement *const *list,
+		     size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (count_measurement(noting, config, list[i], err) < 0)
+			return -1;
+	for (enum leg leg = 0; leg < LEG_COUNT; leg++)
+		if (write_cell(noting, leg, err) < 0 || write_day(noting, leg, err) < 0)
+			return -1;
+	return noting->oldest_ms == INT64_MAX ? 0 : network_touch(noting->txn, WORK_GUARD, noting->oldest_ms, err);
+}
+
+int network_note(struct txn *txn, const struct collector_config *config, const struct line *line,
+		 const struct measurement *const *list, size_t count, struct err *err)
+{
+	struct noting noting = { .txn = txn, .oldest_ms = INT64_MAX };
+	int64_t from_ms = INT64_MAX;
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		from_ms = list[i]->started_ms < from_ms ? list[i]->started_ms : from_ms;
+	if (branch_of_line(txn, line, noting.branch, err) < 0 ||
+	    maintenance_of_line(txn, line, from_ms, &noting.windows, err) < 0)
 		return -1;
-	return network_touch(txn, WORK_GUARD, m->started_ms, err);
+	rc = count_all(&noting, config, list, count, err);
+	json_decref(noting.windows);
+	return rc;
 }
 
 int network_note_change(struct txn *txn, int64_t from_ms, struct err *err)

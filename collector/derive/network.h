@@ -15,6 +15,7 @@
 #define PLUMBLINE_NETWORK_DERIVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/base/err.h"
@@ -24,9 +25,9 @@
 
 struct txn;
 
-/* A measurement of the line that was stored for the first time. */
-int network_note(struct txn *txn, const struct collector_config *config, const struct line *line, const struct measurement *m,
-		 struct err *err);
+/* Measurements of the line that were stored for the first time. */
+int network_note(struct txn *txn, const struct collector_config *config, const struct line *line,
+		 const struct measurement *const *list, size_t count, struct err *err);
 
 /* Something but measurements changed the states of lines from then on: an outage, silence. derive_fast says so itself. */
 int network_note_change(struct txn *txn, int64_t from_ms, struct err *err);

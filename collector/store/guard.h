@@ -19,9 +19,10 @@ struct txn;
  * node where nothing or only the root is above. */
 int branch_of_line(struct txn *txn, const struct line *line, char ret_branch[ID_SIZE], struct err *err);
 
-/* Adds to a cell's branch, and to the base's day that the cell lies in. */
-int guard_add(struct txn *txn, enum leg leg, int64_t cell_ms, int64_t day_ms, const char *branch,
-	      const struct guard_count *more, struct err *err);
+/* Adds to a cell's branch; to the base's day. */
+int guard_cell_add(struct txn *txn, enum leg leg, int64_t cell_ms, const char *branch, const struct guard_count *more,
+		   struct err *err);
+int guard_day_add(struct txn *txn, enum leg leg, int64_t day_ms, const struct guard_count *more, struct err *err);
 
 /* Of each branch; the caller frees. */
 int guard_counts(struct txn *txn, enum leg leg, int64_t cell_ms, struct guard_count **ret_counts, int *ret_count,

@@ -48,9 +48,9 @@ static const char *const sql[STATEMENT_COUNT] = {
 		     " AND leg = :leg AND day >= :from_day AND day <= :to_day",
 	[EXEMPTIONS_DROP] = "DELETE FROM exemption WHERE leg = :leg AND from_ms >= :from_ms",
 	[EXEMPTION_PUT] = "INSERT INTO exemption (leg, from_ms, why, to_ms) VALUES (:leg, :from_ms, :why, :to_ms)",
-	[EXEMPTIONS] = NODES_ABOVE " SELECT from_ms, to_ms, leg, why FROM exemption WHERE to_ms > :from_ms"
+	[EXEMPTIONS] = "SELECT from_ms, to_ms, leg, why FROM exemption WHERE to_ms > :from_ms"
 		       " UNION ALL SELECT from_ms, to_ms, :both_legs, :maintenance FROM maintenance"
-		       " WHERE node IN (SELECT node FROM above) AND to_ms > :from_ms AND to_ms > from_ms"
+		       " WHERE to_ms > :from_ms AND to_ms > from_ms AND node IN (" NODES_ABOVE " SELECT node FROM above)"
 		       " ORDER BY 1, 3, 4",
 };
 

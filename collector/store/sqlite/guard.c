@@ -81,8 +81,8 @@ static void bind_counts(sqlite3_stmt *statement, const struct guard_count *count
 	db_bind_integer(statement, ":intact", count->intact);
 }
 
-int guard_add(struct txn *txn, enum leg leg, int64_t cell_ms, int64_t day_ms, const char *branch,
-	      const struct guard_count *more, struct err *err)
+int guard_cell_add(struct txn *txn, enum leg leg, int64_t cell_ms, const char *branch, const struct guard_count *more,
+		   struct err *err)
 {
 	sqlite3_stmt *statement = db_statement(txn->db, sql[CELL_ADD]);
 
@@ -90,9 +90,13 @@ int guard_add(struct txn *txn, enum leg leg, int64_t cell_ms, int64_t day_ms, co
 	db_bind_integer(statement, ":cell_ms", cell_ms);
 	db_bind_text(statement, ":branch", branch);
 	bind_counts(statement, more);
-	if (db_run(statement, err) < 0)
-		return -1;
-	statement = db_statement(txn->db, sql[DAY_ADD]);
+	return db_run(statement, err);
+}
+
+int guard_day_add(struct txn *txn, enum leg leg, int64_t day_ms, const struct guard_count *more, struct err *err)
+{
+	sqlite3_stmt *statement = db_statement(txn->db, sql[DAY_ADD]);
+
 	db_bind_integer(statement, ":leg", leg);
 	db_bind_integer(statement, ":day_ms", day_ms);
 	bind_counts(statement, more);

@@ -52,7 +52,7 @@ static const char *const migrations[] = {
 	" person TEXT NOT NULL,"
 	" note TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX maintenance_by_time ON maintenance (from_ms, id);"
-	"CREATE INDEX maintenance_by_node ON maintenance (node, to_ms);"
+	"CREATE INDEX maintenance_by_end ON maintenance (to_ms);"
 
 	"CREATE TABLE agent ("
 	" number INTEGER PRIMARY KEY,"

@@ -124,7 +124,7 @@ static void put_measurement(struct run *run, int line, int cell, enum leg leg, c
 	m.bytes = 1048576;
 	m.duration_us = 1000000;
 	assert_ok(measurement_put(txn, &run->lines[line], 1, ++run->seq, &m, &err));
-	assert_ok(network_note(txn, &config, &run->lines[line], &m, &err));
+	assert_ok(network_note(txn, &config, &run->lines[line], (const struct measurement *const[]){ &m }, 1, &err));
 }
 
 /* From 10:03 to 10:13 everything below d3 was interrupted, or, beyond the access network, everything. */
@@ -498,6 +498,44 @@ static void test_maintenance(void **state)
 	fixture_close(&opened);
 }
 
+/* One report: what is of one cell counts together, of each leg apart, and what was measured during announced work not at all. */
+static void test_noted_together(void **state)
+{
+	static const struct scenario scenario = { .name = "one report", .lines = 1 };
+	static const int64_t at_ms[] = { START_MS, START_MS + 1, START_MS + CELL_MS, START_MS + 2 * CELL_MS, START_MS + 2 };
+	const struct maintenance work = {
+		.id = "m-1", .node = "core", .announced_ms = START_MS, .from_ms = START_MS + CELL_MS, .to_ms = START_MS + 2 * CELL_MS,
+		.by = "olga", .note = "",
+	};
+	struct measurement reported[5];
+	const struct measurement *list[5];
+	struct run run = { .scenario = &scenario };
+	void *opened;
+
+	(void)state;
+	fixture_open(&opened);
+	run.fixture = opened;
+	put_topology(&run.fixture->txn);
+	put_lines(&run);
+	assert_ok(maintenance_put(&run.fixture->txn, &work, &err));
+	for (int i = 0; i < 5; i++) {
+		measurement_init(&reported[i]);
+		reported[i].started_ms = at_ms[i];
+		reported[i].leg = i == 1 ? LEG_HUB : LEG_LOCAL;
+		reported[i].judgement = JUDGED_BAD;
+		list[i] = &reported[i];
+	}
+	assert_ok(network_note(&run.fixture->txn, &config, &run.lines[0], list, 5, &err));
+	assert_int_equal(query(run.fixture->txn.db, "SELECT count(*) FROM guard_cell"), 3);
+	assert_int_equal(query(run.fixture->txn.db, "SELECT bad FROM guard_cell WHERE leg = 0 ORDER BY cell_ms LIMIT 1"), 2);
+	assert_int_equal(query(run.fixture->txn.db, "SELECT sum(bad) FROM guard_cell WHERE leg = 0"), 3);
+	assert_int_equal(query(run.fixture->txn.db, "SELECT bad FROM guard_day WHERE leg = 0"), 3);
+	assert_int_equal(query(run.fixture->txn.db, "SELECT bad FROM guard_day WHERE leg = 1"), 1);
+	assert_int_equal(query(run.fixture->txn.db, "SELECT touched_ms FROM network_todo WHERE work = 0"), START_MS);
+	free(run.lines);
+	fixture_close(&opened);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -505,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_core),       cmocka_unit_test(test_altered_content), cmocka_unit_test(test_overloaded_server),
 		cmocka_unit_test(test_outage),     cmocka_unit_test(test_maintenance),     cmocka_unit_test(test_dead_server),
 		cmocka_unit_test(test_what_is_too_old_stays_as_it_was_found),
+		cmocka_unit_test(test_noted_together),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
