@@ -96,6 +96,7 @@ lab: $(lab_tools)
 
 run: ; @sh config/demo/run.sh
 test: ; @sh tests/run.sh
+story: ; @sh tests/run.sh story
 bench: ; @sh tests/bench/run.sh
 
 # The units name the place the programs were installed to.
@@ -115,6 +116,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all unit lab run test bench install clean
+.PHONY: all unit lab run test story bench install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
