@@ -178,7 +178,8 @@ static void what_cells_counted_goes_a_day_after_their_measurements(void **state)
 	static const struct guard_count count = { .valid = 1 };
 	struct txn *txn = txn_of(state);
 
-	assert_ok(guard_add(txn, LEG_LOCAL, DAY(3), DAY(3), "b1", &count, &err));
+	assert_ok(guard_cell_add(txn, LEG_LOCAL, DAY(3), "b1", &count, &err));
+	assert_ok(guard_day_add(txn, LEG_LOCAL, DAY(3), &count, &err));
 	step(txn, DAY(44));
 	assert_int_equal(COUNT_OF("guard_cell"), 1);
 	step(txn, DAY(44) + 1);
