@@ -153,7 +153,7 @@ struct network_round {
 	const struct collector_config *config;
 	int64_t now_ms;
 	enum network_stage stage;     /* first the one asked for, then what there is to do */
-	struct network_todo todo;
+	struct network_due due;
 	int64_t from_ms;              /* the cells from then on, or the evaluations */
 	int64_t length_ms;            /* of a cell */
 	int count;
@@ -203,7 +203,7 @@ static int64_t end_of_cell(const struct network_round *round, int64_t at_ms)
 /* A canary's word reaches the cells beside its own (H4). */
 static int read_guard(struct txn *txn, struct network_round *round, const struct landscape *landscape, struct err *err)
 {
-	round->from_ms = round->todo.from_ms - round->todo.from_ms % round->length_ms - round->length_ms;
+	round->from_ms = round->due.from_ms - round->due.from_ms % round->length_ms - round->length_ms;
 	round->count = count_cells(round, round->now_ms, CELLS_MAX);
 	round->verdicts = xcalloc((size_t)round->count, sizeof *round->verdicts);
 	return cells_judge(txn, round->config, landscape, round->from_ms, round->count, round->verdicts, err);
@@ -212,26 +212,26 @@ static int read_guard(struct txn *txn, struct network_round *round, const struct
 /* The ends of cells at or after what changed, up to now. */
 static int read_evaluations(struct txn *txn, struct network_round *round, const struct landscape *landscape, struct err *err)
 {
-	round->from_ms = end_of_cell(round, round->todo.from_ms);
+	round->from_ms = end_of_cell(round, round->due.from_ms);
 	round->count = round->from_ms > round->now_ms ? 0 : count_cells(round, round->now_ms, EVALUATIONS_MAX);
 	return evaluations_make(txn, round->config, landscape, round->from_ms, round->count, round->now_ms, &round->evaluations,
 				&round->incidents, err);
 }
 
-static int read_todo(struct txn *txn, struct network_round *round, enum network_work work, struct err *err)
+static int read_due(struct txn *txn, struct network_round *round, enum network_work work, struct err *err)
 {
 	int64_t oldest_ms = oldest_judged(round->config, round->now_ms);
 
-	if (network_todo(txn, work, &round->todo, err) < 0)
+	if (network_due(txn, work, &round->due, err) < 0)
 		return -1;
-	if (round->todo.from_ms < oldest_ms)
-		round->todo.from_ms = oldest_ms;
+	if (round->due.from_ms < oldest_ms)
+		round->due.from_ms = oldest_ms;
 	return 0;
 }
 
 static int has_cells(struct txn *txn, struct network_round *round, struct err *err)
 {
-	return read_todo(txn, round, WORK_GUARD, err) < 0 ? -1 : round->todo.from_ms <= round->now_ms;
+	return read_due(txn, round, WORK_GUARD, err) < 0 ? -1 : round->due.from_ms <= round->now_ms;
 }
 
 static int has_lines(struct txn *txn, struct network_round *round, struct err *err)
@@ -245,12 +245,12 @@ static int has_lines(struct txn *txn, struct network_round *round, struct err *e
 /* Where something changed in a cell that has not ended, tickets may still find their incident. */
 static int has_evaluations(struct txn *txn, struct network_round *round, struct err *err)
 {
-	const struct network_todo *todo = &round->todo;
+	const struct network_due *due = &round->due;
 
-	if (read_todo(txn, round, WORK_EVALUATE, err) < 0)
+	if (read_due(txn, round, WORK_EVALUATE, err) < 0)
 		return -1;
-	return todo->touched_ms != INT64_MAX ||
-	       (todo->from_ms <= round->now_ms && end_of_cell(round, todo->from_ms) <= round->now_ms);
+	return due->touched_ms != INT64_MAX ||
+	       (due->from_ms <= round->now_ms && end_of_cell(round, due->from_ms) <= round->now_ms);
 }
 
 /* First what accuses no line, then the lines, then the network. */
@@ -372,7 +372,7 @@ static int write_guard(struct txn *txn, const struct network_round *round, struc
 	for (int leg = 0; changed && leg < LEG_COUNT; leg++)
 		if (write_exemptions(txn, round, (enum leg)leg, err) < 0)
 			return -1;
-	return network_did(txn, WORK_GUARD, &round->todo, next_ms > round->now_ms ? INT64_MAX : next_ms + round->length_ms, err);
+	return network_did(txn, WORK_GUARD, &round->due, next_ms > round->now_ms ? INT64_MAX : next_ms + round->length_ms, err);
 }
 
 static int derive_line(struct txn *txn, const struct network_round *round, const struct derive_item *item, struct err *err)
@@ -408,7 +408,7 @@ static int write_evaluations(struct txn *txn, const struct network_round *round,
 		return -1;
 	if (incidents_adopt_tickets(txn, first_ms, err) < 0)
 		return -1;
-	return network_did(txn, WORK_EVALUATE, &round->todo, last_ms + 1, err);
+	return network_did(txn, WORK_EVALUATE, &round->due, last_ms + 1, err);
 }
 
 int network_round_write(struct txn *txn, void *arg, struct err *err)

@@ -62,15 +62,15 @@ int guard_verdicts_replace(struct txn *txn, int64_t from_ms, int64_t to_ms, cons
 
 /* What is to be derived again, from when on in event time. */
 enum network_work { WORK_GUARD, WORK_EVALUATE };
-struct network_todo {
+struct network_due {
 	int64_t from_ms;             /* INT64_MAX: nothing */
 	int64_t touched_ms, version; /* of what was noted since the work was last done */
 };
 int network_touch(struct txn *txn, enum network_work work, int64_t from_ms, struct err *err);
-int network_todo(struct txn *txn, enum network_work work, struct network_todo *ret_todo, struct err *err);
+int network_due(struct txn *txn, enum network_work work, struct network_due *ret_due, struct err *err);
 
 /* Done as it was seen, up to next_ms; what was noted meanwhile stays to be done. */
-int network_did(struct txn *txn, enum network_work work, const struct network_todo *seen, int64_t next_ms, struct err *err);
+int network_did(struct txn *txn, enum network_work work, const struct network_due *seen, int64_t next_ms, struct err *err);
 
 /* Lines whose measurements are to be stepped through again. All with a sample of the leg in a stretch of time: */
 int derive_queue_add(struct txn *txn, enum leg leg, int64_t from_ms, int64_t to_ms, struct err *err);

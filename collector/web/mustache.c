@@ -182,14 +182,12 @@ static const char *find_standalone(const struct scanner *scanner, const char *ta
 static int read_tag(const struct scanner *scanner, const char *start, struct tag *ret_tag, struct err *err)
 {
 	const char *body = start + strlen(scanner->open), *close;
-	char ending[DELIMITER_SIZE + 1] = "";
+	char ending[DELIMITER_SIZE + 1];
 	char sigil = body < scanner->end ? *body : '\0';
 
 	if (sigil && strchr("{&#^/>!=", sigil))
 		body++;
-	if (sigil == '{' || sigil == '=')
-		ending[0] = sigil == '{' ? '}' : '=';
-	strcat(ending, scanner->close);
+	snprintf(ending, sizeof ending, "%s%s", sigil == '{' ? "}" : sigil == '=' ? "=" : "", scanner->close);
 	close = memmem(body, (size_t)(scanner->end - body), ending, strlen(ending));
 	if (!close)
 		return fail_at(scanner, start, "a tag is not closed", err);

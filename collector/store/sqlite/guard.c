@@ -13,7 +13,7 @@
 
 enum {
 	BRANCH, CELL_ADD, DAY_ADD, CELL_COUNTS, CELLS_PRUNE, BASE_SUM, BASE_OLDER, SAMPLES, FIGURES, VERDICTS, VERDICTS_DROP, VERDICT_PUT,
-	TOUCH, TODO, DID, QUEUE_ADD, QUEUE_GET, QUEUE_DROP, STATEMENT_COUNT,
+	TOUCH, DUE, DID, QUEUE_ADD, QUEUE_GET, QUEUE_DROP, STATEMENT_COUNT,
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -44,11 +44,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[VERDICTS_DROP] = "DELETE FROM guard_verdict WHERE cell_ms >= :from_ms AND cell_ms < :to_ms",
 	[VERDICT_PUT] = "INSERT INTO guard_verdict (cell_ms, result, exempt_local, exempt_hub, content_local, content_hub)"
 			" VALUES (:cell_ms, :result, :exempt_local, :exempt_hub, :content_local, :content_hub)",
-	[TOUCH] = "INSERT INTO network_todo (work, from_ms, touched_ms, version) VALUES (:work, :never_ms, :from_ms, 1)"
+	[TOUCH] = "INSERT INTO network_due (work, from_ms, touched_ms, version) VALUES (:work, :never_ms, :from_ms, 1)"
 		  " ON CONFLICT (work) DO UPDATE SET touched_ms = min(touched_ms, excluded.touched_ms), version = version + 1",
-	[TODO] = "SELECT min(from_ms, touched_ms), touched_ms, version FROM network_todo WHERE work = :work",
+	[DUE] = "SELECT min(from_ms, touched_ms), touched_ms, version FROM network_due WHERE work = :work",
 	/* What was noted since it was seen may lie anywhere from the earlier of both on. */
-	[DID] = "INSERT INTO network_todo (work, from_ms, touched_ms, version) VALUES (:work, :next_ms, :never_ms, 0)"
+	[DID] = "INSERT INTO network_due (work, from_ms, touched_ms, version) VALUES (:work, :next_ms, :never_ms, 0)"
 		" ON CONFLICT (work) DO UPDATE SET from_ms = CASE WHEN version = :version THEN :next_ms"
 		" ELSE min(:next_ms, :touched_ms, touched_ms) END, touched_ms = :never_ms",
 	[QUEUE_ADD] = "INSERT INTO derive_queue (line, from_ms) SELECT number, :from_ms FROM line WHERE EXISTS"
@@ -284,17 +284,17 @@ int network_touch(struct txn *txn, enum network_work work, int64_t from_ms, stru
 	return db_run(statement, err);
 }
 
-int network_todo(struct txn *txn, enum network_work work, struct network_todo *ret_todo, struct err *err)
+int network_due(struct txn *txn, enum network_work work, struct network_due *ret_due, struct err *err)
 {
-	sqlite3_stmt *statement = db_statement(txn->db, sql[TODO]);
+	sqlite3_stmt *statement = db_statement(txn->db, sql[DUE]);
 	int rc;
 
 	db_bind_integer(statement, ":work", work);
 	rc = db_step(statement, err);
-	*ret_todo = (struct network_todo){ .from_ms = INT64_MAX, .touched_ms = INT64_MAX };
+	*ret_due = (struct network_due){ .from_ms = INT64_MAX, .touched_ms = INT64_MAX };
 	if (rc <= 0)
 		return rc;
-	*ret_todo = (struct network_todo){
+	*ret_due = (struct network_due){
 		.from_ms = db_column_integer(statement, 0), .touched_ms = db_column_integer(statement, 1),
 		.version = db_column_integer(statement, 2),
 	};
@@ -302,7 +302,7 @@ int network_todo(struct txn *txn, enum network_work work, struct network_todo *r
 	return 0;
 }
 
-int network_did(struct txn *txn, enum network_work work, const struct network_todo *seen, int64_t next_ms, struct err *err)
+int network_did(struct txn *txn, enum network_work work, const struct network_due *seen, int64_t next_ms, struct err *err)
 {
 	sqlite3_stmt *statement = db_statement(txn->db, sql[DID]);
 

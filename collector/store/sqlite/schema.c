@@ -302,7 +302,7 @@ static const char *const migrations[] = {
 	" exempt_hub INTEGER NOT NULL,"
 	" content_local INTEGER NOT NULL,"
 	" content_hub INTEGER NOT NULL);"
-	"CREATE TABLE network_todo ("
+	"CREATE TABLE network_due ("
 	" work INTEGER PRIMARY KEY,"
 	" from_ms INTEGER NOT NULL,"
 	" touched_ms INTEGER NOT NULL,"

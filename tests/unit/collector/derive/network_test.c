@@ -531,7 +531,7 @@ static void test_noted_together(void **state)
 	assert_int_equal(query(run.fixture->txn.db, "SELECT sum(bad) FROM guard_cell WHERE leg = 0"), 3);
 	assert_int_equal(query(run.fixture->txn.db, "SELECT bad FROM guard_day WHERE leg = 0"), 3);
 	assert_int_equal(query(run.fixture->txn.db, "SELECT bad FROM guard_day WHERE leg = 1"), 1);
-	assert_int_equal(query(run.fixture->txn.db, "SELECT touched_ms FROM network_todo WHERE work = 0"), START_MS);
+	assert_int_equal(query(run.fixture->txn.db, "SELECT touched_ms FROM network_due WHERE work = 0"), START_MS);
 	free(run.lines);
 	fixture_close(&opened);
 }
